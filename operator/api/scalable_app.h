@@ -1,0 +1,186 @@
+// ScalableApp (scalableapp.io/v1alpha1) as values: what the CRD in crds/ says, after defaulting.
+// Plain data with ==; no JSON in this header (see codec functions at the end). Thread-compatible.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "operator/api/meta.h"
+#include "operator/base/result.h"
+#include "operator/base/time.h"
+
+namespace scalableapp::api {
+
+// The label on every ReplicaSet and Pod of an app; its value is the app's name.
+inline constexpr const char* kAppLabel = "scalableapp.io/name";
+// The label that tells the pods of one revision from another's; value: hash of the template.
+inline constexpr const char* kRevisionLabel = "scalableapp.io/revision";
+// The readiness gate (and pod condition type) that the operator owns.
+inline constexpr const char* kWarmGate = "scalableapp.io/warm";
+inline constexpr const char* kFieldManager = "scalableapp-operator";
+
+enum class MetricType { kLatency, kCpu, kQueueLength, kPrometheus };  // "Latency", "CPU", "QueueLength", "Prometheus"
+enum class TargetType { kValue, kAverageValue };
+
+struct MetricSpec {
+  std::string name;  // Unique within the app.
+  MetricType type = MetricType::kCpu;
+  std::string query;            // PromQL; empty: the built-in one of the type. $(namespace) $(name) $(pods) are replaced.
+  int window_seconds = 10;      // Rate window of the built-in queries.
+  double quantile = 0.99;       // Latency: 0 < q < 1.
+  std::string queue;            // QueueLength: value of the `queue` label of queue_length; empty: the app's name.
+  // The target in the metric's unit: seconds for Latency, fraction of the CPU request for CPU (0.6 =
+  // 60 %), jobs per replica for QueueLength, the query's unit for Prometheus. Always > 0.
+  double target = 0;
+  TargetType target_type = TargetType::kValue;  // Latency: kValue; CPU: utilization; QueueLength: kAverageValue.
+  bool operator==(const MetricSpec&) const = default;
+};
+
+enum class PolicyType { kPods, kPercent };
+enum class SelectPolicy { kMax, kMin, kDisabled };
+struct ScalingPolicy {
+  PolicyType type = PolicyType::kPods;
+  int value = 0;
+  int period_seconds = 15;
+  bool operator==(const ScalingPolicy&) const = default;
+};
+struct ScalingRules {
+  int stabilization_window_seconds = 0;
+  SelectPolicy select_policy = SelectPolicy::kMax;
+  std::vector<ScalingPolicy> policies;
+  double tolerance = 0.1;
+  bool operator==(const ScalingRules&) const = default;
+};
+// Defaults as HPA v2: up 0 s, max(100 %, 4 pods)/15 s; down 300 s, 100 %/15 s; tolerance 0.1.
+struct Behavior {
+  ScalingRules scale_up;
+  ScalingRules scale_down;
+  bool operator==(const Behavior&) const = default;
+};
+
+// Opens the gate only once a PromQL value of the pod reaches a bound. The query must yield one series
+// per pod, told by its `pod` label.
+struct WarmUpCondition {
+  std::string query;
+  std::optional<double> at_least;
+  std::optional<double> at_most;
+  bool operator==(const WarmUpCondition&) const = default;
+};
+struct Readiness {
+  bool gate = true;
+  int min_warm_seconds = 0;  // After ContainersReady.
+  std::optional<WarmUpCondition> warm_up;
+  bool operator==(const Readiness&) const = default;
+};
+
+// "25%" or 3, as apps/v1 reads them.
+struct IntOrPercent {
+  int value = 0;
+  bool is_percent = false;
+  bool operator==(const IntOrPercent&) const = default;
+};
+struct RolloutSpec {
+  IntOrPercent max_surge{25, true};
+  IntOrPercent max_unavailable{25, true};
+  int min_ready_seconds = 0;
+  int progress_deadline_seconds = 600;
+  bool operator==(const RolloutSpec&) const = default;
+};
+
+struct ScalableAppSpec {
+  int min_replicas = 1;
+  int max_replicas = 1;
+  std::optional<int> override_replicas;  // spec.replicas.override: what `kubectl scale` sets; holds the app there.
+  std::vector<MetricSpec> metrics;
+  Behavior behavior;
+  Readiness readiness;
+  RolloutSpec rollout;
+  int interval_seconds = 2;
+  int revision_history_limit = 10;
+  bool paused = false;   // Neither scales nor rolls out; the gate is still kept.
+  bool dry_run = false;  // Decides and reports; changes no pods.
+  std::string template_json;  // spec.template, canonical JSON (sorted keys, no spaces); what the revision hash is of.
+  double cpu_request_cores = 0;  // Sum over the template's containers; 0: none set.
+  bool operator==(const ScalableAppSpec&) const = default;
+};
+
+struct MetricStatus {
+  std::string name;
+  std::string type;
+  std::string current;  // With unit: "340ms", "72%", "120"; empty when missing.
+  std::string target;
+  std::optional<int> proposed_replicas;
+  std::optional<int> age_seconds;
+  std::string missing;  // Why there is no value; empty when there is one.
+  bool operator==(const MetricStatus&) const = default;
+};
+struct LastDecision {
+  int from = 0;
+  int to = 0;
+  std::string reason;   // CamelCase word: "MetricAboveTarget", "WithinTolerance", ...
+  std::string message;  // One sentence for a person.
+  std::vector<std::string> clamps;  // Which limits changed the number, in order: "scaleUpPolicy", "maxReplicas", ...
+  WallTime time{};
+  bool operator==(const LastDecision&) const = default;
+};
+
+// A run of equal recommendations: [from, until]. Bounded history of stabilization.
+struct RecommendationRun {
+  int replicas = 0;
+  WallTime from{};
+  WallTime until{};
+  bool operator==(const RecommendationRun&) const = default;
+};
+// One change of the replica count, for the rate policies.
+struct ScaleEvent {
+  int change = 0;  // > 0 up, < 0 down.
+  WallTime time{};
+  bool operator==(const ScaleEvent&) const = default;
+};
+struct ScalingHistory {
+  std::vector<RecommendationRun> recommendations;
+  std::vector<ScaleEvent> scale_events;
+  bool operator==(const ScalingHistory&) const = default;
+};
+
+struct ScalableAppStatus {
+  std::int64_t observed_generation = 0;
+  std::string selector;  // For the scale subresource: "scalableapp.io/name=web".
+  int replicas = 0;      // Pods that exist and are not terminating.
+  int desired_replicas = 0;
+  int ready_replicas = 0;
+  int warming_replicas = 0;    // Exist, not yet ready.
+  int available_replicas = 0;  // Ready for min_ready_seconds.
+  int updated_replicas = 0;    // Of the current revision.
+  int terminating_replicas = 0;
+  std::string current_revision;  // The last one that was rolled out completely.
+  std::string updated_revision;  // The one that spec.template asks for.
+  int collision_count = 0;
+  std::vector<MetricStatus> metrics;
+  std::optional<LastDecision> last_decision;
+  std::optional<WallTime> last_scale_time;
+  std::vector<Condition> conditions;
+  ScalingHistory history;
+  bool operator==(const ScalableAppStatus&) const = default;
+};
+
+struct ScalableApp {
+  ObjectMeta metadata;
+  ScalableAppSpec spec;
+  ScalableAppStatus status;
+  // What is wrong with the spec though the API server let it in (an older CRD, say): "field: what it should be".
+  std::vector<std::string> problems;
+  bool operator==(const ScalableApp&) const = default;
+};
+
+// Fails only where the object has no usable metadata; problems of the spec land in `problems`.
+Result<ScalableApp> decode_scalable_app(const nlohmann::json& object);
+// The JSON of the status object alone.
+std::string encode_status(const ScalableAppStatus& status);
+
+}  // namespace scalableapp::api

@@ -1,0 +1,54 @@
+// The slices of Pod and ReplicaSet that the operator keeps in its caches: everything else is dropped
+// when an object is decoded, which is what keeps the caches small.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "operator/api/meta.h"
+
+namespace scalableapp::api {
+
+struct Pod {
+  ObjectMeta metadata;  // Labels: only kAppLabel, kRevisionLabel. Annotations: none.
+  std::string phase;    // "Pending", "Running", "Succeeded", "Failed".
+  std::string pod_ip;
+  std::string node_name;
+  bool has_warm_gate = false;  // spec.readinessGates names kWarmGate.
+  bool scheduled = false;
+  bool containers_ready = false;
+  std::optional<WallTime> containers_ready_since;
+  bool ready = false;  // The kubelet's word: containers ready and every gate true.
+  std::optional<WallTime> ready_since;
+  bool warm = false;  // The gate's condition is True.
+  std::optional<WallTime> started_at;  // status.startTime
+  int restart_count = 0;               // Sum over containers.
+  double cpu_request_cores = 0;        // Sum over containers.
+  // Why the pod cannot run, from its containers or its scheduling: "ImagePullBackOff: ...",
+  // "CrashLoopBackOff: ...", "Unschedulable: ..."; empty while nothing is wrong.
+  std::string trouble;
+  bool terminating() const { return metadata.deletion_time.has_value(); }
+  bool finished() const { return phase == "Succeeded" || phase == "Failed"; }
+  bool operator==(const Pod&) const = default;
+};
+
+struct ReplicaSet {
+  ObjectMeta metadata;
+  int spec_replicas = 0;
+  int status_replicas = 0;
+  int ready_replicas = 0;
+  std::int64_t observed_generation = 0;
+  // spec.template as canonical JSON without what the operator adds (revision label, gate): equal to
+  // ScalableAppSpec::template_json for the revision it came from. Kept as a hash to save memory.
+  std::string template_hash;
+  std::string failure;  // message of condition ReplicaFailure=True (quota, admission), else empty.
+  bool operator==(const ReplicaSet&) const = default;
+};
+
+Result<Pod> decode_pod(const nlohmann::json& object);
+Result<ReplicaSet> decode_replica_set(const nlohmann::json& object);
+
+}  // namespace scalableapp::api
