@@ -1,0 +1,129 @@
+// Store<T>: what a reflector has seen last, by key and by one index. Readers get shared pointers to
+// const values, which stay as they were when read; the store may be ahead of them and behind the
+// server. Only an Informer writes to it.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "operator/api/meta.h"
+#include "operator/platform/clock.h"
+
+namespace scalableapp::kube {
+
+// Thread-safe.
+template <typename T>
+class Store {
+ public:
+  using Pointer = std::shared_ptr<const T>;
+  using Objects = std::map<api::ObjectKey, Pointer>;
+  // The value that an object is indexed under, e.g. "namespace/app"; empty: not indexed.
+  using Index = std::function<std::string(const T&)>;
+
+  explicit Store(Index index = {}) : index_(std::move(index)) {}
+
+  // Null if there is none.
+  Pointer get(const api::ObjectKey& key) const {
+    const std::lock_guard lock(mutex_);
+    const auto it = objects_.find(key);
+    return it == objects_.end() ? nullptr : it->second;
+  }
+
+  // All objects, by key.
+  std::vector<Pointer> list() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Pointer> out;
+    out.reserve(objects_.size());
+    for (const auto& [key, object] : objects_) out.push_back(object);
+    return out;
+  }
+
+  // The objects whose index is `value`, by key.
+  std::vector<Pointer> list_by_index(const std::string& value) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Pointer> out;
+    const auto it = by_index_.find(value);
+    if (it == by_index_.end()) return out;
+    out.reserve(it->second.size());
+    for (const api::ObjectKey& key : it->second) out.push_back(objects_.at(key));
+    return out;
+  }
+
+  std::size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return objects_.size();
+  }
+
+  // True once the first list is in, for good.
+  bool synced() const {
+    const std::lock_guard lock(mutex_);
+    return synced_;
+  }
+
+  // synced(), waiting for it until `deadline` or `stop`.
+  bool wait_for_sync(const Clock& clock, MonotonicTime deadline, std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    while (!synced_ && !stop.stop_requested() && clock.monotonic_now() < deadline) {
+      clock.wait_until(synced_changed_, lock, deadline, stop);
+    }
+    return synced_;
+  }
+
+  // Sets the object under `key`, or erases it if null. What was there before.
+  Pointer put(const api::ObjectKey& key, Pointer object) {
+    const std::lock_guard lock(mutex_);
+    const auto it = objects_.find(key);
+    Pointer old = it == objects_.end() ? nullptr : it->second;
+    if (old) unindex(key, *old);
+    if (object) {
+      index(key, *object);
+      objects_.insert_or_assign(key, std::move(object));
+    } else if (old) {
+      objects_.erase(it);
+    }
+    return old;
+  }
+
+  // Makes `objects` the whole content, in one step for every reader, and the store synced. What was
+  // there before.
+  Objects replace(Objects objects) {
+    const std::lock_guard lock(mutex_);
+    objects_.swap(objects);
+    by_index_.clear();
+    for (const auto& [key, object] : objects_) index(key, *object);
+    synced_ = true;
+    synced_changed_.notify_all();
+    return objects;
+  }
+
+ private:
+  void index(const api::ObjectKey& key, const T& object) {
+    if (!index_) return;
+    if (std::string value = index_(object); !value.empty()) by_index_[std::move(value)].insert(key);
+  }
+
+  void unindex(const api::ObjectKey& key, const T& object) {
+    if (!index_) return;
+    const auto it = by_index_.find(index_(object));
+    if (it == by_index_.end()) return;
+    it->second.erase(key);
+    if (it->second.empty()) by_index_.erase(it);
+  }
+
+  const Index index_;
+  mutable std::mutex mutex_;  // Guards all below.
+  std::condition_variable_any synced_changed_;
+  bool synced_ = false;
+  Objects objects_;
+  std::map<std::string, std::set<api::ObjectKey>> by_index_;
+};
+
+}  // namespace scalableapp::kube
