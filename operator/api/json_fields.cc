@@ -1,0 +1,89 @@
+#include "operator/api/json_fields.h"
+
+#include "operator/base/quantity.h"
+
+namespace scalableapp::api {
+
+using nlohmann::json;
+
+const json& child(const json& object, const char* name) {
+  static const json kNull;
+  if (!object.is_object()) return kNull;
+  const auto found = object.find(name);
+  return found == object.end() ? kNull : *found;
+}
+
+std::string text(const json& object, const char* name, std::string fallback) {
+  const json& value = child(object, name);
+  return value.is_string() ? value.get<std::string>() : fallback;
+}
+
+std::int64_t integer(const json& object, const char* name, std::int64_t fallback) {
+  const json& value = child(object, name);
+  return value.is_number_integer() ? value.get<std::int64_t>() : fallback;
+}
+
+double number(const json& object, const char* name, double fallback) {
+  const json& value = child(object, name);
+  return value.is_number() ? value.get<double>() : fallback;
+}
+
+bool boolean(const json& object, const char* name, bool fallback) {
+  const json& value = child(object, name);
+  return value.is_boolean() ? value.get<bool>() : fallback;
+}
+
+std::optional<WallTime> time(const json& object, const char* name) {
+  const json& value = child(object, name);
+  if (!value.is_string()) return std::nullopt;
+  const auto parsed = parse_rfc3339(value.get_ref<const std::string&>());
+  return parsed ? std::optional{*parsed} : std::nullopt;
+}
+
+std::map<std::string, std::string> text_map(const json& object) {
+  std::map<std::string, std::string> result;
+  if (!object.is_object()) return result;
+  for (const auto& [name, value] : object.items()) {
+    if (value.is_string()) result[name] = value.get<std::string>();
+  }
+  return result;
+}
+
+Result<ObjectMeta> decode_meta(const json& object) {
+  const json& metadata = child(object, "metadata");
+  ObjectMeta meta{.name = text(metadata, "name"),
+                  .namespace_name = text(metadata, "namespace"),
+                  .uid = text(metadata, "uid"),
+                  .resource_version = text(metadata, "resourceVersion"),
+                  .generation = integer(metadata, "generation"),
+                  .labels = text_map(child(metadata, "labels")),
+                  .annotations = text_map(child(metadata, "annotations")),
+                  .creation_time = time(metadata, "creationTimestamp").value_or(WallTime{}),
+                  .deletion_time = time(metadata, "deletionTimestamp")};
+  if (meta.name.empty()) return fail(ErrorCode::kDecode, "object without metadata.name");
+  for (const json& owner : child(metadata, "ownerReferences")) {
+    meta.owners.push_back({.api_version = text(owner, "apiVersion"),
+                           .kind = text(owner, "kind"),
+                           .name = text(owner, "name"),
+                           .uid = text(owner, "uid"),
+                           .controller = boolean(owner, "controller")});
+  }
+  return meta;
+}
+
+double cpu_request_cores(const json& pod_spec) {
+  double cores = 0;
+  for (const json& container : child(pod_spec, "containers")) {
+    const json& cpu = child(child(child(container, "resources"), "requests"), "cpu");
+    if (cpu.is_number()) {
+      cores += cpu.get<double>();
+    } else if (cpu.is_string()) {
+      cores += parse_quantity(cpu.get_ref<const std::string&>()).value_or(0);
+    } else {
+      return 0;  // A utilization of the request means nothing unless every container has one (HPA).
+    }
+  }
+  return cores;
+}
+
+}  // namespace scalableapp::api

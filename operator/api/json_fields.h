@@ -1,0 +1,28 @@
+// Reading JSON objects without exceptions: a missing or mistyped field is its default. For the api
+// library's own .cc files (this header includes the json library, so no other header includes it).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "operator/api/meta.h"
+
+namespace scalableapp::api {
+
+const nlohmann::json& child(const nlohmann::json& object, const char* name);  // null json if absent
+std::string text(const nlohmann::json& object, const char* name, std::string fallback = {});
+std::int64_t integer(const nlohmann::json& object, const char* name, std::int64_t fallback = 0);
+double number(const nlohmann::json& object, const char* name, double fallback = 0);
+bool boolean(const nlohmann::json& object, const char* name, bool fallback = false);
+std::optional<WallTime> time(const nlohmann::json& object, const char* name);
+std::map<std::string, std::string> text_map(const nlohmann::json& object);
+
+// kDecode if there is no metadata.name.
+Result<ObjectMeta> decode_meta(const nlohmann::json& object);
+// Sum of resources.requests.cpu over a pod spec's containers, in cores; 0 where one has none.
+double cpu_request_cores(const nlohmann::json& pod_spec);
+
+}  // namespace scalableapp::api

@@ -1,0 +1,21 @@
+// The name of a revision and the ReplicaSet that holds it. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "operator/api/scalable_app.h"
+
+namespace scalableapp::api {
+
+// Ten characters that tell templates apart, from an alphabet without vowels and look-alikes so that no
+// word arises (as pod-template-hash). The same template and count always give the same name.
+std::string revision_hash(std::string_view template_json, int collision_count);
+
+// "<app>-<revision>", the app's part cut so that pods' names stay legal.
+std::string replica_set_name(const ScalableApp& app, std::string_view revision);
+
+// The ReplicaSet to create for the app's present template, as JSON: the same bytes each time.
+std::string replica_set_body(const ScalableApp& app, std::string_view revision, int replicas);
+
+}  // namespace scalableapp::api

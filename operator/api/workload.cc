@@ -1,0 +1,103 @@
+#include "operator/api/workload.h"
+
+#include <nlohmann/json.hpp>
+
+#include "operator/api/json_fields.h"
+#include "operator/api/scalable_app.h"
+
+namespace scalableapp::api {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kTemplateHashAnnotation = "scalableapp.io/template-hash";
+
+void keep_only(std::map<std::string, std::string>& labels) {
+  std::erase_if(labels, [](const auto& label) { return label.first != kAppLabel && label.first != kRevisionLabel; });
+}
+
+// The kubelet waits with these reasons in the ordinary course of a start.
+bool is_ordinary(const std::string& reason) {
+  return reason.empty() || reason == "ContainerCreating" || reason == "PodInitializing";
+}
+
+std::string trouble_of(const json& status) {
+  for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
+    for (const json& container : child(status, list)) {
+      const json& waiting = child(child(container, "state"), "waiting");
+      const std::string reason = text(waiting, "reason");
+      if (!is_ordinary(reason)) return reason + ": " + text(waiting, "message", "no message");
+    }
+  }
+  for (const json& condition : child(status, "conditions")) {
+    if (text(condition, "type") == "PodScheduled" && text(condition, "status") == "False") {
+      return text(condition, "reason", "Unschedulable") + ": " + text(condition, "message", "no message");
+    }
+  }
+  if (text(status, "phase") == "Failed") return text(status, "reason", "Failed") + ": " + text(status, "message");
+  return {};
+}
+
+}  // namespace
+
+Result<Pod> decode_pod(const json& object) {
+  auto meta = decode_meta(object);
+  if (!meta) return tl::unexpected(meta.error());
+  Pod pod;
+  pod.metadata = std::move(*meta);
+  keep_only(pod.metadata.labels);
+  pod.metadata.annotations.clear();
+  const json& spec = child(object, "spec");
+  const json& status = child(object, "status");
+  pod.phase = text(status, "phase");
+  pod.pod_ip = text(status, "podIP");
+  pod.node_name = text(spec, "nodeName");
+  for (const json& gate : child(spec, "readinessGates")) {
+    if (text(gate, "conditionType") == kWarmGate) pod.has_warm_gate = true;
+  }
+  for (const json& condition : child(status, "conditions")) {
+    const std::string type = text(condition, "type");
+    const bool is_true = text(condition, "status") == "True";
+    if (type == "PodScheduled") pod.scheduled = is_true;
+    if (type == kWarmGate) pod.warm = is_true;
+    if (type == "ContainersReady") {
+      pod.containers_ready = is_true;
+      if (is_true) pod.containers_ready_since = time(condition, "lastTransitionTime");
+    }
+    if (type == "Ready") {
+      pod.ready = is_true;
+      if (is_true) pod.ready_since = time(condition, "lastTransitionTime");
+    }
+  }
+  pod.started_at = time(status, "startTime");
+  for (const json& container : child(status, "containerStatuses")) {
+    pod.restart_count += static_cast<int>(integer(container, "restartCount"));
+  }
+  pod.cpu_request_cores = cpu_request_cores(spec);
+  pod.trouble = trouble_of(status);
+  return pod;
+}
+
+Result<ReplicaSet> decode_replica_set(const json& object) {
+  auto meta = decode_meta(object);
+  if (!meta) return tl::unexpected(meta.error());
+  ReplicaSet replica_set;
+  replica_set.metadata = std::move(*meta);
+  keep_only(replica_set.metadata.labels);
+  const auto hash = replica_set.metadata.annotations.find(kTemplateHashAnnotation);
+  if (hash != replica_set.metadata.annotations.end()) replica_set.template_hash = hash->second;
+  replica_set.metadata.annotations.clear();
+  const json& status = child(object, "status");
+  replica_set.spec_replicas = static_cast<int>(integer(child(object, "spec"), "replicas", 1));
+  replica_set.status_replicas = static_cast<int>(integer(status, "replicas"));
+  replica_set.ready_replicas = static_cast<int>(integer(status, "readyReplicas"));
+  replica_set.observed_generation = integer(status, "observedGeneration");
+  for (const json& condition : child(status, "conditions")) {
+    if (text(condition, "type") == "ReplicaFailure" && text(condition, "status") == "True") {
+      replica_set.failure = text(condition, "reason") + ": " + text(condition, "message");
+    }
+  }
+  return replica_set;
+}
+
+}  // namespace scalableapp::api
