@@ -1,0 +1,139 @@
+# shellcheck shell=bash
+# What every script here shares: progress lines, failures that say what to do, a cache outside the checkout, locks,
+# and Debian packages.
+# For: `source`, from a script that has set -euo pipefail. Not for: anything about tools, images or clusters.
+#
+# Progress goes to stderr, so that stdout can carry an answer (a path, a version).
+
+if [ -n "${SCALABLEAPP_COMMON_SOURCED:-}" ]; then return 0; fi
+SCALABLEAPP_COMMON_SOURCED=yes
+
+# shellcheck disable=SC2034 # for those who source this
+scripts_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# The same directory must be found whether or not this run is through sudo; HOME is what the user has.
+cache=${SCALABLEAPP_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/scalableapp}
+logs=$cache/logs
+mkdir -p "$cache/bin" "$cache/build" "$cache/locks" "$logs"
+
+say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
+
+step() { printf '[%4ds] == %s\n' "$SECONDS" "$*" >&2; }
+
+# fail WHAT [ADVICE [LOG]]: ends the script. LOG's last lines are shown, with its path.
+fail() {
+  local what=$1 advice=${2:-} log=${3:-}
+  printf '[%4ds] FAILED: %s\n' "$SECONDS" "$what" >&2
+  if [ -n "$log" ] && [ -f "$log" ]; then
+    printf '        last lines of %s:\n' "$log" >&2
+    tail -n 15 "$log" | cut -c 1-300 | sed 's/^/          | /' >&2
+  fi
+  if [ -n "$advice" ]; then printf '        what to do: %s\n' "$advice" >&2; fi
+  exit 1
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    fail "this needs root: $*" "run it as root, or install sudo"
+  fi
+}
+
+# heartbeat NAME LOG PARENT: a line every 10 s for as long as PARENT lives; with_log's other half.
+heartbeat() {
+  local name=$1 log=$2 parent=$3 ticks=0 line
+  while sleep 1 && kill -0 "$parent" 2>/dev/null; do
+    ticks=$((ticks + 1))
+    if [ $((ticks % 10)) = 0 ]; then
+      line=$(tail -c 2000 "$log" 2>/dev/null | tr '\r' '\n' | grep -v '^[[:space:]]*$' | tail -n 1 | cut -c 1-90) || true
+      say "   ... $name, ${ticks}s: ${line:-(no output yet)}"
+    fi
+  done
+}
+
+# with_log NAME COMMAND...: runs COMMAND (a function will do) with its output in a file of its own, and ends the
+# script if it fails. Never call it under `if`, `||` or `&&`: bash would then ignore errors inside COMMAND.
+with_log() {
+  local name=$1 log pulse rc
+  shift
+  # $BASHPID keeps two runs at once out of each other's file; NAME.log is the latest run's.
+  log=$logs/$name.$BASHPID.log
+  ln -sfn "${log##*/}" "$logs/$name.log"
+  find "$logs" -name "$name.*.log" ! -path "$log" -mmin +120 -delete 2>/dev/null || true
+  heartbeat "$name" "$log" "$BASHPID" </dev/null &
+  pulse=$!
+  # In the foreground, so that Ctrl-C reaches it.
+  set +e
+  (
+    set -e
+    "$@"
+  ) >"$log" 2>&1
+  rc=$?
+  set -e
+  kill "$pulse" 2>/dev/null || true
+  wait "$pulse" 2>/dev/null || true
+  if [ "$rc" != 0 ]; then
+    fail "$name (exit $rc)" "read the lines above; a second run goes on from what is already built" "$log"
+  fi
+}
+
+# with_lock NAME COMMAND...: one run at a time across processes. COMMAND runs in a subshell, so it hands nothing back
+# but its exit code and what it leaves in files. A daemon started inside must close descriptor 9.
+with_lock() {
+  local name=$1 rc
+  shift
+  set +e
+  (
+    set -e
+    if ! flock -n 9; then
+      say "waiting for another run that holds '$name' (up to 30 min)"
+      flock -w 1800 9 || fail "another run has held '$name' for 30 min" "look for it with: fuser -v $cache/locks/$name"
+    fi
+    "$@"
+  ) 9>>"$cache/locks/$name"
+  rc=$?
+  set -e
+  # The inner shell has said why already.
+  if [ "$rc" != 0 ]; then exit "$rc"; fi
+}
+
+installed_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }
+
+# need_packages PACKAGE...: installs what is missing, and touches the network only then.
+need_packages() {
+  local missing=() package
+  command -v dpkg-query >/dev/null || return 0
+  for package in "$@"; do
+    installed_package "$package" || missing+=("$package")
+  done
+  if [ ${#missing[@]} = 0 ]; then return 0; fi
+  step "installing Debian packages: ${missing[*]}"
+  with_lock apt install_packages "${missing[@]}"
+}
+
+# need_command COMMAND PACKAGE: for programs that may well be there without their Debian package.
+need_command() {
+  if command -v "$1" >/dev/null; then return 0; fi
+  need_packages "$2"
+  command -v "$1" >/dev/null || fail "no '$1' on PATH" "install it (on Debian: the package $2) and run this again"
+}
+
+update_package_lists_once() {
+  local stamp=$cache/apt-updated
+  if [ -n "$(find "$stamp" -mmin -60 2>/dev/null)" ] && ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; then return 0; fi
+  with_log apt-update as_root apt-get update -q
+  touch "$stamp"
+}
+
+install_packages() {
+  update_package_lists_once
+  with_log apt-install as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "$@"
+}
+
+# version_at_least HAVE WANT: compares like sort -V, a leading v ignored.
+version_at_least() {
+  [ "$(printf '%s\n%s\n' "${2#v}" "${1#v}" | sort -V | head -n 1)" = "${2#v}" ]
+}

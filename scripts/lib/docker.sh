@@ -1,0 +1,121 @@
+# shellcheck shell=bash
+# A Docker daemon: the one that runs already, else one of our own, started detached with everything it keeps under
+# $cache/docker.
+# For: ensure_docker before anything that says `docker`; stop_docker_if_ours at the very end, if at all.
+# Not for: changing a daemon that somebody else runs.
+
+if [ -n "${SCALABLEAPP_DOCKER_SOURCED:-}" ]; then return 0; fi
+SCALABLEAPP_DOCKER_SOURCED=yes
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+docker_dir=$cache/docker
+docker_pid_file=$docker_dir/dockerd.pid
+docker_log=$logs/dockerd.log
+# kind's default ranges; see keep_cluster_ranges_in
+cluster_ranges='10.96.0.0/12 10.244.0.0/16'
+
+docker_answers() { timeout 20 docker info >/dev/null 2>&1; }
+
+# prints the pid of our own daemon if it runs; after a reboot the number in the file may be anybody's
+our_docker_pid() {
+  local pid
+  pid=$(cat "$docker_pid_file" 2>/dev/null) || return 1
+  [ -n "$pid" ] && [ -r "/proc/$pid/cmdline" ] || return 1
+  tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "--data-root=$docker_dir/data" || return 1
+  printf '%s\n' "$pid"
+}
+
+root_has_sys_resource() {
+  local bounding
+  bounding=$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status)
+  [ $(((0x$bounding >> 24) & 1)) = 1 ]
+}
+
+write_daemon_config() {
+  if root_has_sys_resource; then
+    printf '{"log-driver": "json-file", "log-opts": {"max-size": "20m", "max-file": "2"}}\n'
+  else
+    need_packages jq
+    printf '{"log-driver": "json-file", "log-opts": {"max-size": "20m", "max-file": "2"},\n'
+    printf ' "default-runtime": "reduced", "runtimes": {"reduced": {"path": "%s"}}}\n' \
+      "$scripts_dir/lib/runc-without-sys-resource"
+  fi
+}
+
+# dockerd falls back to vfs, which copies every layer, where overlay cannot be stacked on what the directory is on.
+refuse_slow_storage() {
+  local driver
+  driver=$(docker info -f '{{.Driver}}')
+  case $driver in
+    vfs) fail "the Docker daemon stores images with '$driver', which copies every layer and is far too slow" \
+      "set SCALABLEAPP_CACHE to a directory on ext4 or xfs, and run this again" ;;
+    *) say "docker stores images with $driver" ;;
+  esac
+}
+
+# A packet to a service or pod address that no rule translates (kube-proxy still starting, say) must not leave this
+# machine: something out there may answer, and the connection then stays with the wrong peer.
+keep_cluster_ranges_in() {
+  local range
+  for range in $cluster_ranges; do
+    iptables -C DOCKER-USER -d "$range" -j DROP 2>/dev/null || iptables -I DOCKER-USER -d "$range" -j DROP
+  done
+}
+
+start_our_docker() {
+  if docker_answers; then return 0; fi
+  local waited=0 pid
+  step "starting a Docker daemon (data in $docker_dir, log in $docker_log)"
+  mkdir -p "$docker_dir"
+  our_docker_pid >/dev/null || rm -f "$docker_pid_file"
+  write_daemon_config >"$docker_dir/daemon.json"
+  # In a session of its own and with no pipe of ours open, or whoever waits for our output waits for it too.
+  setsid nohup dockerd --config-file="$docker_dir/daemon.json" --data-root="$docker_dir/data" \
+    --exec-root=/run/scalableapp-docker --pidfile="$docker_pid_file" </dev/null >>"$docker_log" 2>&1 9>&- &
+  pid=$!
+  until docker_answers; do
+    kill -0 "$pid" 2>/dev/null || fail "the Docker daemon ended" \
+      "without root, or without the right to mount and to make namespaces, use a machine that has Docker" "$docker_log"
+    [ "$waited" -lt 120 ] || fail "the Docker daemon does not answer after 60 s" "see its log" "$docker_log"
+    waited=$((waited + 1))
+    sleep 0.5
+  done
+  keep_cluster_ranges_in
+  refuse_slow_storage
+}
+
+ensure_docker() {
+  if command -v docker >/dev/null && docker_answers; then
+    # after a restart of the machine's firewall the rules may be gone
+    if our_docker_pid >/dev/null; then keep_cluster_ranges_in; fi
+    return 0
+  fi
+  if [ "$(id -u)" != 0 ]; then
+    fail "no Docker daemon answers" \
+      "start Docker (Docker Desktop, or: sudo systemctl start docker) and see that 'docker info' works for you, or run this as root"
+  fi
+  # docker.io alone would recommend what a container cannot run; these are what dockerd needs.
+  if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null; then
+    need_packages docker.io containerd runc iptables iproute2
+    # where there is a service manager the package has just started the daemon
+    sleep 2
+    if docker_answers; then return 0; fi
+  fi
+  with_lock docker start_our_docker
+}
+
+stop_docker_if_ours() {
+  local pid waited=0
+  if ! pid=$(our_docker_pid); then
+    say "no Docker daemon of ours runs"
+    return 0
+  fi
+  step "stopping our Docker daemon (pid $pid); its images stay in $docker_dir"
+  kill "$pid"
+  while kill -0 "$pid" 2>/dev/null; do
+    [ "$waited" -lt 120 ] || fail "our Docker daemon (pid $pid) does not end" "see its log, then: kill -9 $pid" "$docker_log"
+    waited=$((waited + 1))
+    sleep 0.5
+  done
+}
