@@ -1,0 +1,71 @@
+// The queue between what happens (watch events, timers) and the workers that reconcile, after
+// client-go's workqueue:
+//  - an item waits at most once, however often it is added;
+//  - it is never with two workers at a time: added while one has it, it waits until that one is
+//  done;
+//  - first come, first served;
+//  - a delayed item becomes ready at the earliest of the times asked for.
+// Keeps no payload: the worker looks the object up when it gets the key. Not persistent.
+// Thread-safe.
+//
+//   while (auto key = queue.get(stop)) {
+//     reconcile(*key) ? queue.forget(*key) : queue.add_rate_limited(*key);
+//     queue.done(*key);
+//   }
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <utility>
+
+#include "operator/api/meta.h"
+#include "operator/kube/rate_limiter.h"
+#include "operator/platform/clock.h"
+
+namespace scalableapp::kube {
+
+class WorkQueue {
+ public:
+  // `clock` must outlive the queue.
+  explicit WorkQueue(const Clock& clock, const RateLimits& limits = {})
+      : clock_(clock), limiter_(limits) {}
+
+  void add(const api::ObjectKey& key);
+  // Not positive: the same as add.
+  void add_after(const api::ObjectKey& key, milliseconds delay);
+  // After a failure: add_after with a delay that doubles until forget.
+  void add_rate_limited(const api::ObjectKey& key);
+  void forget(const api::ObjectKey& key);
+
+  // Waits for an item and hands it to the caller, who must call done for it. Empty once `stop` is
+  // asked for, even if items wait.
+  std::optional<api::ObjectKey> get(std::stop_token stop);
+  void done(const api::ObjectKey& key);
+
+  // Items that are ready, by now, and that no worker has taken yet.
+  std::size_t depth();
+
+ private:
+  void add_locked(const api::ObjectKey& key);
+  void delay_locked(const api::ObjectKey& key, milliseconds delay);
+  void promote_due_locked();
+
+  const Clock& clock_;
+  std::mutex mutex_;  // Guards all below.
+  std::condition_variable_any changed_;
+  RateLimiter limiter_;
+  std::deque<api::ObjectKey> ready_;
+  std::set<api::ObjectKey>
+      dirty_;  // To be handed out: in ready_, or with a worker and added again.
+  std::set<api::ObjectKey> processing_;  // With a worker.
+  std::map<api::ObjectKey, MonotonicTime> delayed_;
+  std::set<std::pair<MonotonicTime, api::ObjectKey>> due_;  // delayed_ by time.
+};
+
+}  // namespace scalableapp::kube
