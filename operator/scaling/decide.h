@@ -1,0 +1,76 @@
+// decide(): how many replicas an app should have, and why. Pure and deterministic: the same
+// arguments give the same bytes. Does no IO, reads no clock, does not act.
+//
+// The pipeline, in this order; each step that changes the number is listed in Decision::steps, and
+// its name in Decision::clamps:
+//   metrics         every metric proposes a count, the highest wins (signal.h, combine.h)
+//   missingMetrics  with any metric missing the result is not under the current count
+//   override        spec.replicas.override within [1, max] ends the pipeline
+//   stabilization   down only to the highest recommendation of the scaleDown window, up only to the
+//                   lowest of the scaleUp window (stabilize.h)
+//   restartHold     a process that has just begun to observe the app does not scale down
+//   scaleUpPolicy, scaleDownPolicy   at most so many per period (limits.h)
+//   rolloutHold     no scale-down while a rollout is in flight
+//   minReplicas, maxReplicas         always hold, whatever the steps before said
+//
+// Decision::reason is one of:
+//   MetricAboveTarget   up, by what the metrics need      MetricBelowTarget   down, likewise
+//   WithinTolerance     every metric is near its target   NoChangeNeeded      the count that is needed
+//   Stabilizing         the window was the last limit     LimitedByPolicy     a rate policy was
+//   AtMaxReplicas       the maximum was                   AtMinReplicas       the minimum was
+//   RolloutHold         the rollout was                   Restarted           the restart hold was
+//   MetricsUnavailable  no metric has a value             PartialMetrics      some have none: no scale-down
+//   WaitingForPods      no pod serves yet, so nothing can be measured
+//   ManualOverride      spec.replicas.override            NoMetrics           spec.metrics is empty
+//
+// Where this is stricter than HPA v2: the history outlives a restart; while metrics are missing the
+// current count is recorded as the recommendation, so that a returning metric waits for a whole
+// window before it scales down; no scale-down in a rollout.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "operator/api/scalable_app.h"
+#include "operator/scaling/observation.h"
+
+namespace scalableapp::scaling {
+
+struct Step {
+  std::string name;
+  int before = 0;
+  int after = 0;
+  std::string detail;  // For a person: "the 30s scaleDown window recommends up to 6".
+  bool operator==(const Step&) const = default;
+};
+
+struct Decision {
+  int from = 0;      // Observation::current_replicas.
+  int replicas = 0;  // In [min, max]; in [1, max] with an override.
+  std::string reason;
+  std::string message;  // One sentence; see explain.h.
+  std::vector<Step> steps;
+  std::vector<api::MetricStatus> metrics;  // In the order of spec.metrics.
+  std::vector<std::string> clamps;
+  // ScalingActive, ScalingLimited, MetricsAvailable; times and generation are left to the caller.
+  std::vector<api::Condition> conditions;
+  // To be passed to the next decide(). With paused or dry_run it holds no event of this decision,
+  // because nobody acts on it.
+  api::ScalingHistory history;
+  // A restart would lose something with the history as it was before: worth a write of status. False
+  // while the same recommendation merely goes on.
+  bool history_changed_materially = false;
+  bool operator==(const Decision&) const = default;
+};
+
+// A process never scales down in its first moments: for the scaleDown stabilization window, but at
+// least kMinRestartHold (its metrics must have settled) and at most kMaxRestartHold (the rest of the
+// window is in the history).
+inline constexpr seconds kMinRestartHold{10};
+inline constexpr seconds kMaxRestartHold{60};
+
+// Expects a spec without problems: 0 <= min <= max, targets > 0, metric names unique.
+Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
+                const api::ScalingHistory& history);
+
+}  // namespace scalableapp::scaling

@@ -1,0 +1,26 @@
+// A decision in words and as a record. The sentence goes into status, events and the log; the record
+// is what /debug/decisions serves. Both are deterministic to the byte. Pure.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "operator/scaling/decide.h"
+#include "operator/scaling/signal.h"
+
+namespace scalableapp::scaling {
+
+// A metric's value or target as a person writes it: "340ms", "1.5s", "72%", "120".
+std::string format_value(api::MetricType type, double value);
+
+// "3 -> 6: cpu 92% over 60% needs 6; latency 340ms over 200ms needs 5"
+// "held at 6: scale-down to 3 waits for the 30s stabilization window"
+// The decision must be complete but for its message.
+std::string sentence(const api::ScalableAppSpec& spec, const Decision& decision,
+                     std::span<const Signal> signals);
+
+// One JSON object on one line, keys in a fixed order; pods as counts, history left out.
+std::string to_json(WallTime now, const api::ScalableApp& app, const Observation& observation,
+                    const Decision& decision);
+
+}  // namespace scalableapp::scaling
