@@ -59,12 +59,12 @@ class HttpTransport {
 
 // Where and as whom to connect. A value; PEM texts, not paths, except for the token that rotates.
 struct Endpoint {
-  std::string base_url;         // "https://10.0.0.1:6443", "http://prometheus:9090/prefix".
-  std::string ca_pem;           // Only these are trusted; empty: those of the system.
-  std::string client_cert_pem;  // With intermediates; empty: none.
-  std::string client_key_pem;
-  std::string bearer_token;       // Fixed. Empty: none.
-  std::string bearer_token_file;  // Wins over bearer_token; read again while it is in use.
+  std::string base_url = {};         // "https://10.0.0.1:6443", "http://prometheus:9090/prefix".
+  std::string ca_pem = {};           // Only these are trusted; empty: those of the system.
+  std::string client_cert_pem = {};  // With intermediates; empty: none.
+  std::string client_key_pem = {};
+  std::string bearer_token = {};       // Fixed. Empty: none.
+  std::string bearer_token_file = {};  // Wins over bearer_token; read again while it is in use.
   bool insecure_skip_tls_verify = false;
   milliseconds request_timeout{10'000};  // Of one send, connecting included.
 
