@@ -1,10 +1,12 @@
 #include "operator/scaling/decide.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include "operator/scaling/combine.h"
+#include "operator/scaling/explain.h"
 #include "operator/scaling/limits.h"
 #include "operator/scaling/signal.h"
 #include "operator/scaling/stabilize.h"
@@ -15,213 +17,231 @@ namespace {
 using api::Condition;
 using api::ConditionStatus;
 
-int clamp_to_bounds(int replicas, const api::ScalableAppSpec& spec) {
-  return std::min(std::max(replicas, spec.min_replicas), std::max(spec.min_replicas, spec.max_replicas));
+struct ClampReason {
+  std::string_view clamp;
+  const char* reason;
+  bool is_limit;  // Shows in ScalingLimited: what stands in the way is not just time or data.
+};
+constexpr ClampReason kClampReasons[] = {
+    {"missingMetrics", "PartialMetrics", false},
+    {"override", "ManualOverride", false},
+    {"stabilization", "Stabilizing", false},
+    {"restartHold", "Restarted", false},
+    {"scaleUpPolicy", "LimitedByPolicy", true},
+    {"scaleDownPolicy", "LimitedByPolicy", true},
+    {"rolloutHold", "RolloutHold", true},
+    {"minReplicas", "AtMinReplicas", true},
+    {"maxReplicas", "AtMaxReplicas", true},
+};
+const ClampReason* find_clamp(std::string_view clamp) {
+  const auto* found = std::ranges::find(kClampReasons, clamp, &ClampReason::clamp);
+  return found == std::end(kClampReasons) ? nullptr : found;
 }
 
-seconds longest_period(const api::Behavior& behavior) {
-  int longest = 0;
-  for (const auto* rules : {&behavior.scale_up, &behavior.scale_down}) {
-    for (const auto& policy : rules->policies) longest = std::max(longest, policy.period_seconds);
+const MetricReading* find_reading(const Observation& observation, std::string_view name) {
+  const auto found = std::ranges::find(observation.readings, name, &MetricReading::name);
+  return found == observation.readings.end() ? nullptr : &*found;
+}
+
+std::string missing_metrics(std::span<const Signal> signals) {
+  std::string text;
+  for (const Signal& signal : signals) {
+    if (signal.proposal) continue;
+    fmt::format_to(std::back_inserter(text), "{}{} ({})", text.empty() ? "" : "; ",
+                   signal.metric->name, signal.missing);
   }
-  return seconds{longest};
+  return text;
 }
 
-// "cpu 92% over 60% needs 6"
-std::string driver_text(const Signal& signal) {
-  const auto& status = signal.status;
-  if (signal.within_tolerance) return fmt::format("{} {} is near its target {}", status.name, status.current, status.target);
-  if (status.current == "idle") return fmt::format("{} is idle", status.name);
-  const char* relation = status.type == "QueueLength" || signal.ratio == 0 ? "at" : signal.ratio > 1 ? "over" : "under";
-  if (status.type == "QueueLength") {
-    return fmt::format("{} {} at {} a replica needs {}", status.name, status.current, status.target, signal.proposed);
-  }
-  return fmt::format("{} {} {} {} needs {}", status.name, status.current, relation, status.target, signal.proposed);
-}
-
-// Keeps the number, and a record of every step that changed it.
+// The number on its way down the pipeline: what changes it leaves a step and a clamp behind.
 class Pipeline {
  public:
-  explicit Pipeline(int replicas) : replicas_(replicas) {}
+  Pipeline(Decision& decision, int start) : decision_(decision), replicas_(start) {}
   int replicas() const { return replicas_; }
-  void propose(int replicas, std::string detail) { move("metrics", replicas, std::move(detail)); }
-  void clamp(const char* name, int replicas, std::string detail) {
-    if (replicas == replicas_) return;
-    clamps_.push_back(name);
-    move(name, replicas, std::move(detail));
+  void clamp(const char* name, int after, std::string detail) {
+    decision_.steps.push_back({name, replicas_, after, std::move(detail)});
+    decision_.clamps.emplace_back(name);
+    replicas_ = after;
   }
-  std::vector<Step> take_steps() { return std::move(steps_); }
-  const std::vector<std::string>& clamps() const { return clamps_; }
-  const std::string& last_detail() const { return steps_.back().detail; }
 
  private:
-  void move(const char* name, int replicas, std::string detail) {
-    steps_.push_back({.name = name, .before = replicas_, .after = replicas, .detail = std::move(detail)});
-    replicas_ = replicas;
-  }
+  Decision& decision_;
   int replicas_;
-  std::vector<Step> steps_;
-  std::vector<std::string> clamps_;
 };
 
-const char* hold_reason(const std::string& clamp) {
-  if (clamp == "stabilization") return "Stabilizing";
-  if (clamp == "restart") return "JustStarted";
-  if (clamp == "rolloutHold") return "RolloutHold";
-  if (clamp == "scaleUpPolicy" || clamp == "scaleDownPolicy") return "LimitedByPolicy";
-  if (clamp == "maxReplicas") return "AtMaxReplicas";
-  if (clamp == "minReplicas") return "AtMinReplicas";
-  return "PartialMetrics";
+void apply_behavior(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
+                    Decision& decision, Pipeline& pipeline) {
+  const int current = observation.current_replicas;
+  const api::Behavior& behavior = spec.behavior;
+  const int stable = stabilize(now, current, behavior, decision.history.recommendations);
+  if (stable != pipeline.replicas()) {
+    const auto& rules = pipeline.replicas() > current ? behavior.scale_up : behavior.scale_down;
+    pipeline.clamp("stabilization", stable,
+                   fmt::format("the {} stabilization window",
+                               format_duration(seconds{rules.stabilization_window_seconds})));
+  }
+  if (pipeline.replicas() < current && observation.observing_since) {
+    const seconds hold = std::clamp(seconds{behavior.scale_down.stabilization_window_seconds},
+                                    kMinRestartHold, kMaxRestartHold);
+    if (now < *observation.observing_since + hold) {
+      pipeline.clamp("restartHold", current,
+                     fmt::format("the operator's first {} of watching", format_duration(hold)));
+    }
+  }
+  const bool up = pipeline.replicas() > current;
+  Limit limit =
+      limit_rate(now, current, pipeline.replicas(), behavior, decision.history.scale_events);
+  if (limit.replicas != pipeline.replicas()) {
+    pipeline.clamp(up ? "scaleUpPolicy" : "scaleDownPolicy", limit.replicas, std::move(limit.policy));
+  }
+  if (pipeline.replicas() < current && observation.rollout_in_flight) {
+    pipeline.clamp("rolloutHold", current, "the rollout in flight");
+  }
+}
+
+const char* reason_without_clamp(const Combined& combined, std::span<const Signal> signals,
+                                 const Decision& decision) {
+  if (decision.replicas > decision.from) return "MetricAboveTarget";
+  if (decision.replicas < decision.from) return "MetricBelowTarget";
+  if (signals.empty()) return "NoMetrics";
+  if (combined.usable == 0) return combined.only_waiting ? "WaitingForPods" : "MetricsUnavailable";
+  const bool within = std::ranges::all_of(
+      signals, [](const Signal& signal) { return !signal.proposal || signal.within_tolerance; });
+  return within ? "WithinTolerance" : "NoChangeNeeded";
+}
+
+Condition metrics_available(const Combined& combined, std::span<const Signal> signals) {
+  Condition condition;
+  condition.type = "MetricsAvailable";
+  condition.status = ConditionStatus::kTrue;
+  if (combined.missing > 0) {
+    condition.status = ConditionStatus::kFalse;
+    condition.reason = combined.only_waiting    ? "WaitingForPods"
+                       : combined.usable == 0   ? "MetricsUnavailable"
+                                                : "PartialMetrics";
+    condition.message = missing_metrics(signals);
+  } else if (signals.empty()) {
+    condition.reason = "NoMetrics";
+    condition.message = "spec.metrics is empty";
+  } else {
+    condition.reason = "AllMetricsAvailable";
+    condition.message = "every metric has a value";
+  }
+  return condition;
+}
+
+Condition scaling_active(const api::ScalableAppSpec& spec, const Combined& combined,
+                         std::span<const Signal> signals) {
+  Condition condition;
+  condition.type = "ScalingActive";
+  condition.status = ConditionStatus::kFalse;
+  if (spec.paused) {
+    condition.reason = "Paused";
+    condition.message = "spec.paused is set: decisions are only reported";
+  } else if (spec.dry_run) {
+    condition.reason = "DryRun";
+    condition.message = "spec.dryRun is set: decisions are only reported";
+  } else if (spec.override_replicas) {
+    condition.reason = "ManualOverride";
+    condition.message = "spec.replicas.override holds the count";
+  } else if (combined.usable == 0) {
+    condition = metrics_available(combined, signals);
+    condition.type = "ScalingActive";
+    condition.status = ConditionStatus::kFalse;
+  } else {
+    condition.status = ConditionStatus::kTrue;
+    condition.reason = "ValidMetricFound";
+    condition.message = fmt::format("{} of {} metrics have a value", combined.usable, signals.size());
+  }
+  return condition;
+}
+
+Condition scaling_limited(const Decision& decision) {
+  Condition condition;
+  condition.type = "ScalingLimited";
+  condition.status = ConditionStatus::kFalse;
+  condition.reason = "DesiredWithinRange";
+  condition.message = "the count that the metrics need is within the limits";
+  for (const Step& step : decision.steps) {
+    const ClampReason* clamp = find_clamp(step.name);
+    if (clamp == nullptr || !clamp->is_limit) continue;
+    condition.status = ConditionStatus::kTrue;
+    condition.reason = clamp->reason;
+    condition.message = fmt::format("{} instead of {} by {}", step.after, step.before, step.detail);
+  }
+  return condition;
+}
+
+api::MetricStatus to_status(const Signal& signal) {
+  const api::MetricSpec& metric = *signal.metric;
+  api::MetricStatus status;
+  status.name = metric.name;
+  status.type = type_name(metric.type);
+  status.target = format_value(metric.type, metric.target);
+  status.proposed_replicas = signal.proposal;
+  status.missing = signal.missing;
+  if (signal.value) status.current = format_value(metric.type, *signal.value);
+  if (signal.idle) status.current = "idle";
+  if (signal.age) {
+    status.age_seconds = static_cast<int>(std::chrono::floor<seconds>(*signal.age).count());
+  }
+  return status;
 }
 
 }  // namespace
 
-seconds restart_hold(const api::ScalableAppSpec& spec) {
-  return seconds{std::clamp(spec.behavior.scale_down.stabilization_window_seconds, 10, 60)};
-}
-
 Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
                 const api::ScalingHistory& history) {
   const int current = observation.current_replicas;
-  const api::Behavior& behavior = spec.behavior;
   Decision decision;
   decision.from = current;
   decision.history = history;
-  forget_old_events(decision.history.scale_events, now, longest_period(behavior));
 
-  // 1 metrics
   std::vector<Signal> signals;
-  std::vector<std::string> missing, drivers;
-  const Signal* strongest = nullptr;
-  int recommended = 0;
-  for (std::size_t i = 0; i < spec.metrics.size(); ++i) {
-    static const MetricReading kNone;
-    const MetricReading& reading = i < observation.readings.size() ? observation.readings[i] : kNone;
-    signals.push_back(evaluate(spec, spec.metrics[i], reading, observation));
+  signals.reserve(spec.metrics.size());
+  decision.metrics.reserve(spec.metrics.size());
+  for (const auto& metric : spec.metrics) {
+    signals.push_back(
+        evaluate(now, spec, metric, find_reading(observation, metric.name), observation));
+    decision.metrics.push_back(to_status(signals.back()));
   }
-  for (const Signal& signal : signals) {
-    decision.metrics.push_back(signal.status);
-    if (signal.missing) {
-      missing.push_back(fmt::format("{}: {}", signal.status.name, signal.status.missing));
-    } else if (strongest == nullptr || signal.proposed > recommended) {
-      strongest = &signal;
-      recommended = signal.proposed;
-    }
-  }
-  // Named in the order of the spec whatever decides, so that the sentence does not depend on chance.
-  for (const Signal& signal : signals) {
-    if (!signal.missing && (signal.proposed == recommended || signal.proposed > current)) drivers.push_back(driver_text(signal));
-  }
-  const std::string why = fmt::format("{}", fmt::join(drivers, "; "));
 
-  Pipeline pipeline(current);
-  std::string forced_reason;  // Where the outcome is not the metrics'.
-  std::string forced_text;
+  const Combined combined = combine(current, signals);
+  decision.steps.push_back(
+      {"metrics", current, combined.proposed,
+       fmt::format("{} of {} metrics have a value", combined.usable, signals.size())});
+  Pipeline pipeline(decision, combined.proposed);
+  if (combined.replicas != combined.proposed) {
+    pipeline.clamp("missingMetrics", combined.replicas, missing_metrics(signals));
+  }
   if (spec.override_replicas) {
-    forced_reason = "ManualOverride";
-    forced_text = fmt::format("spec.replicas.override holds the app at {}", *spec.override_replicas);
-    pipeline.clamp("override", *spec.override_replicas, forced_text);
-  } else if (strongest == nullptr) {
-    forced_reason = spec.metrics.empty() ? "NoMetrics" : "MetricsUnavailable";
-    forced_text = spec.metrics.empty() ? "spec.metrics is empty" : fmt::format("no metric has a value ({})", fmt::join(missing, "; "));
-  } else {
-    // 2 missing data
-    pipeline.propose(recommended, why);
-    if (!missing.empty() && recommended < current) {
-      pipeline.clamp("missingMetrics", current, fmt::format("scale-down waits for a value ({})", fmt::join(missing, "; ")));
-      recommended = current;
-    }
-    // 4 stabilization
-    const seconds up_window{behavior.scale_up.stabilization_window_seconds};
-    const seconds down_window{behavior.scale_down.stabilization_window_seconds};
-    recommended = clamp_to_bounds(recommended, spec);
-    auto& runs = decision.history.recommendations;
-    remember(runs, now, recommended, std::max({up_window, down_window, seconds{1}}), observation.observing_since);
-    const int floor_of_up = lowest_in_window(runs, now, up_window, recommended);
-    const int ceiling_of_down = highest_in_window(runs, now, down_window, recommended);
-    const int stabilized = std::min(std::max(current, floor_of_up), std::max(ceiling_of_down, recommended));
-    if (pipeline.replicas() > current && stabilized < pipeline.replicas() && stabilized < recommended) {
-      pipeline.clamp("stabilization", stabilized,
-                     fmt::format("scale-up to {} waits for the {} s stabilization window", recommended, up_window.count()));
-    } else if (pipeline.replicas() < current && stabilized > pipeline.replicas() && stabilized > recommended) {
-      pipeline.clamp("stabilization", stabilized,
-                     fmt::format("scale-down to {} waits for the {} s stabilization window", recommended, down_window.count()));
-    }
-    // 5 restart
-    if (pipeline.replicas() < current && observation.observing_since && now - *observation.observing_since < restart_hold(spec)) {
-      pipeline.clamp("restart", current, fmt::format("no scale-down in the first {} s of watching", restart_hold(spec).count()));
+    const int held = std::clamp(*spec.override_replicas, 1, std::max(1, spec.max_replicas));
+    pipeline.clamp("override", held, "spec.replicas.override");
+  }
+  decision.history_changed_materially =
+      record(now, current, pipeline.replicas(), spec, decision.history.recommendations);
+  if (!spec.override_replicas) {
+    apply_behavior(now, spec, observation, decision, pipeline);
+    if (pipeline.replicas() < spec.min_replicas) {
+      pipeline.clamp("minReplicas", spec.min_replicas,
+                     fmt::format("the minimum of {}", spec.min_replicas));
+    } else if (pipeline.replicas() > spec.max_replicas) {
+      pipeline.clamp("maxReplicas", spec.max_replicas,
+                     fmt::format("the maximum of {}", spec.max_replicas));
     }
   }
-  // 6 rollout
-  if (pipeline.replicas() < current && observation.rollout_in_flight) {
-    pipeline.clamp("rolloutHold", current, "no scale-down while a rollout is in flight");
-  }
-  // 7 policies
-  if (forced_reason.empty() && pipeline.replicas() > current) {
-    const Limit limit = scale_up_limit(now, current, behavior.scale_up, history.scale_events);
-    if (pipeline.replicas() > limit.replicas) {
-      pipeline.clamp("scaleUpPolicy", limit.replicas, fmt::format("held to {} by scaleUp policy {}", limit.replicas, limit.policy));
-    }
-  } else if (forced_reason.empty() && pipeline.replicas() < current) {
-    const Limit limit = scale_down_limit(now, current, behavior.scale_down, history.scale_events);
-    if (pipeline.replicas() < limit.replicas) {
-      pipeline.clamp("scaleDownPolicy", limit.replicas, fmt::format("held to {} by scaleDown policy {}", limit.replicas, limit.policy));
-    }
-  }
-  // 8 bounds
-  if (pipeline.replicas() > spec.max_replicas) {
-    pipeline.clamp("maxReplicas", spec.max_replicas, fmt::format("held to {} by replicas.max", spec.max_replicas));
-  } else if (pipeline.replicas() < spec.min_replicas) {
-    pipeline.clamp("minReplicas", spec.min_replicas, fmt::format("held to {} by replicas.min", spec.min_replicas));
-  }
-
   decision.replicas = pipeline.replicas();
-  decision.clamps = pipeline.clamps();
-  const bool moved = decision.replicas != current;
-  if (moved && !spec.paused && !spec.dry_run) {
-    decision.history.scale_events.push_back({.change = decision.replicas - current, .time = now});
-  }
 
-  // The reason and the sentence.
-  const bool clamped = !decision.clamps.empty();
-  if (!forced_reason.empty()) {
-    decision.reason = moved && forced_reason != "ManualOverride" ? "OutsideBounds" : forced_reason;
-  } else if (decision.replicas > current) {
-    decision.reason = strongest->proposed > current ? "MetricAboveTarget" : "OutsideBounds";
-  } else if (decision.replicas < current) {
-    decision.reason = strongest->proposed < current ? "MetricBelowTarget" : "OutsideBounds";
-  } else if (clamped) {
-    decision.reason = hold_reason(decision.clamps.back());
-  } else {
-    decision.reason = "WithinTolerance";
-  }
-  std::vector<std::string> told;
-  if (!forced_text.empty()) told.push_back(forced_text);
-  if (!why.empty() && forced_text.empty()) told.push_back(why);
-  decision.steps = pipeline.take_steps();
-  for (const Step& step : decision.steps) {
-    if (step.name != "metrics" && step.detail != forced_text) told.push_back(step.detail);
-  }
-  const std::string because = fmt::format("{}", fmt::join(told, "; "));
-  decision.message = moved ? fmt::format("{} -> {}: {}", current, decision.replicas, because)
-                           : fmt::format("held at {}: {}", current, because);
+  const int change = spec.paused || spec.dry_run ? 0 : decision.replicas - current;
+  record_event(now, change, spec.behavior, decision.history.scale_events);
+  decision.history_changed_materially |= change != 0;
 
-  // Conditions, in HPA's words.
-  const bool active = strongest != nullptr && !spec.override_replicas;
-  decision.conditions.push_back({.type = "ScalingActive",
-                                 .status = active ? ConditionStatus::kTrue : ConditionStatus::kFalse,
-                                 .reason = active ? "ValidMetricFound" : forced_reason,
-                                 .message = active ? "replicas follow the metrics" : forced_text});
-  const bool limited = decision.clamps.size() > 0 && (decision.clamps.back() == "maxReplicas" || decision.clamps.back() == "minReplicas" ||
-                                                      decision.clamps.back() == "scaleUpPolicy" || decision.clamps.back() == "scaleDownPolicy");
-  decision.conditions.push_back({.type = "ScalingLimited",
-                                 .status = limited ? ConditionStatus::kTrue : ConditionStatus::kFalse,
-                                 .reason = limited ? hold_reason(decision.clamps.back()) : "DesiredWithinRange",
-                                 .message = limited ? decision.steps.back().detail : "the wanted count is within every limit"});
-  decision.conditions.push_back({.type = "MetricsAvailable",
-                                 .status = missing.empty() ? ConditionStatus::kTrue : ConditionStatus::kFalse,
-                                 .reason = missing.empty() ? "AllMetricsAvailable" : "MetricsMissing",
-                                 .message = missing.empty() ? "every metric has a fresh value" : fmt::format("{}", fmt::join(missing, "; "))});
+  const ClampReason* last = decision.clamps.empty() ? nullptr : find_clamp(decision.clamps.back());
+  decision.reason = last != nullptr ? last->reason : reason_without_clamp(combined, signals, decision);
+  if (decision.reason == "PartialMetrics" && combined.only_waiting) decision.reason = "WaitingForPods";
+  decision.conditions = {scaling_active(spec, combined, signals), scaling_limited(decision),
+                         metrics_available(combined, signals)};
+  decision.message = sentence(spec, decision, signals);
   return decision;
 }
 

@@ -1,33 +1,155 @@
 #include "operator/scaling/explain.h"
 
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace scalableapp::scaling {
+namespace {
 
-std::string to_json(WallTime now, const Observation& observation, const Decision& decision) {
-  using json = nlohmann::ordered_json;
-  int serving = 0;
-  for (const PodState& pod : observation.pods) serving += pod.serving ? 1 : 0;
-  json record{{"time", format_rfc3339_micro(now)},
+using Json = nlohmann::ordered_json;
+
+// A sentence that names more metrics is not read; status.metrics has them all.
+constexpr std::size_t kMetricsNamed = 3;
+
+std::string clause_of(const Signal& signal) {
+  const api::MetricSpec& metric = *signal.metric;
+  if (signal.idle) return fmt::format("{} idle", metric.name);
+  if (!signal.proposal) return fmt::format("{} missing ({})", metric.name, signal.missing);
+  const std::string value = format_value(metric.type, *signal.value);
+  const std::string target = format_value(metric.type, metric.target);
+  if (signal.within_tolerance) return fmt::format("{} {} near {}", metric.name, value, target);
+  return fmt::format("{} {} {} {} needs {}", metric.name, value, signal.ratio > 1 ? "over" : "under",
+                     target, *signal.proposal);
+}
+
+// What the metrics say, the most demanding first; on the way up only those that ask for more.
+std::string needs(int current, int proposed, std::span<const Signal> signals) {
+  std::vector<const Signal*> named;
+  for (const Signal& signal : signals) {
+    if (proposed <= current || signal.proposal.value_or(0) > current) named.push_back(&signal);
+  }
+  std::ranges::sort(named, [](const Signal* a, const Signal* b) {
+    const int left = a->proposal.value_or(-1), right = b->proposal.value_or(-1);
+    return left != right ? left > right : a->metric->name < b->metric->name;
+  });
+  std::string text;
+  for (std::size_t i = 0; i < std::min(named.size(), kMetricsNamed); ++i) {
+    if (i > 0) text += "; ";
+    text += clause_of(*named[i]);
+  }
+  if (named.size() > kMetricsNamed) {
+    fmt::format_to(std::back_inserter(text), "; and {} more", named.size() - kMetricsNamed);
+  }
+  return text.empty() ? "spec.metrics is empty" : text;
+}
+
+bool is_bound(const Step& step) {
+  return step.name == "minReplicas" || step.name == "maxReplicas" || step.name == "override";
+}
+
+}  // namespace
+
+const char* type_name(api::MetricType type) {
+  switch (type) {
+    case api::MetricType::kLatency:
+      return "Latency";
+    case api::MetricType::kCpu:
+      return "CPU";
+    case api::MetricType::kQueueLength:
+      return "QueueLength";
+    case api::MetricType::kPrometheus:
+      return "Prometheus";
+  }
+  return "";
+}
+
+std::string format_value(api::MetricType type, double value) {
+  if (type == api::MetricType::kCpu) return fmt::format("{:.0f}%", value * 100);
+  if (type == api::MetricType::kLatency) {
+    return value < 1 ? fmt::format("{:.3g}ms", std::round(value * 1e5) / 1e2)
+                     : fmt::format("{:.4g}s", value);
+  }
+  return value >= 1000 && value < 1e15 ? fmt::format("{:.0f}", value) : fmt::format("{:.4g}", value);
+}
+
+std::string sentence(const api::ScalableAppSpec& spec, const Decision& decision,
+                     std::span<const Signal> signals) {
+  const int from = decision.from, to = decision.replicas;
+  const int proposed = decision.steps.front().after;
+  const char* mode = spec.paused ? "paused: " : spec.dry_run ? "dry run: " : "";
+  if (spec.override_replicas) {
+    return from == to ? fmt::format("{}held at {} by spec.replicas.override", mode, to)
+                      : fmt::format("{}{} -> {}: spec.replicas.override", mode, from, to);
+  }
+  std::string text = mode;
+  const auto out = std::back_inserter(text);
+  if (from != to) {
+    fmt::format_to(out, "{} -> {}: {}", from, to, needs(from, proposed, signals));
+    for (auto step = decision.steps.begin() + 1; step != decision.steps.end(); ++step) {
+      fmt::format_to(out, "; {} {} by {}",
+                     is_bound(*step) && step->after > step->before ? "raised to" : "held to",
+                     step->after, step->detail);
+    }
+  } else if (decision.clamps.empty()) {
+    fmt::format_to(out, "stays at {}: {}", to, needs(from, proposed, signals));
+  } else if (proposed == from) {  // The metrics ask for no change; a bound met another step halfway.
+    fmt::format_to(out, "stays at {}: {}", to, decision.steps.back().detail);
+  } else {
+    const Step& step = decision.steps.back();
+    fmt::format_to(out, "held at {}: scale-{} to {} {} {}", to, proposed > from ? "up" : "down",
+                   proposed, is_bound(step) ? "stops at" : "waits for", step.detail);
+  }
+  return text;
+}
+
+std::string to_json(WallTime now, const api::ScalableApp& app, const Observation& observation,
+                    const Decision& decision) {
+  int serving = 0, starting = 0, terminating = 0;
+  for (const PodState& pod : observation.pods) {
+    if (pod.finished) continue;
+    ++(pod.terminating ? terminating : pod.serving ? serving : starting);
+  }
+  Json metrics = Json::array();
+  for (const auto& status : decision.metrics) {
+    Json metric{{"name", status.name}, {"type", status.type}, {"target", status.target}};
+    if (!status.current.empty()) metric["current"] = status.current;
+    const auto reading = std::ranges::find(observation.readings, status.name, &MetricReading::name);
+    if (reading != observation.readings.end()) {
+      if (reading->value && std::isfinite(*reading->value)) metric["value"] = *reading->value;
+      metric["ageMilliseconds"] = reading->age.count();
+    }
+    if (status.proposed_replicas) metric["proposedReplicas"] = *status.proposed_replicas;
+    if (!status.missing.empty()) metric["missing"] = status.missing;
+    metrics.push_back(std::move(metric));
+  }
+  Json steps = Json::array();
+  for (const Step& step : decision.steps) {
+    steps.push_back(
+        {{"name", step.name}, {"before", step.before}, {"after", step.after}, {"detail", step.detail}});
+  }
+  Json record{{"time", format_rfc3339_micro(now)},
+              {"namespace", app.metadata.namespace_name},
+              {"name", app.metadata.name},
+              {"generation", app.metadata.generation},
               {"from", decision.from},
               {"to", decision.replicas},
               {"reason", decision.reason},
-              {"message", decision.message},
-              {"pods", {{"total", observation.pods.size()}, {"serving", serving}}},
-              {"rolloutInFlight", observation.rollout_in_flight},
-              {"metrics", json::array()},
-              {"steps", json::array()}};
-  for (const auto& metric : decision.metrics) {
-    json entry{{"name", metric.name}, {"type", metric.type}, {"current", metric.current}, {"target", metric.target}};
-    if (metric.proposed_replicas) entry["proposedReplicas"] = *metric.proposed_replicas;
-    if (metric.age_seconds) entry["ageSeconds"] = *metric.age_seconds;
-    if (!metric.missing.empty()) entry["missing"] = metric.missing;
-    record["metrics"].push_back(std::move(entry));
-  }
-  for (const Step& step : decision.steps) {
-    record["steps"].push_back({{"name", step.name}, {"before", step.before}, {"after", step.after}, {"detail", step.detail}});
-  }
-  return record.dump();
+              {"message", decision.message}};
+  if (app.spec.paused) record["paused"] = true;
+  if (app.spec.dry_run) record["dryRun"] = true;
+  if (observation.rollout_in_flight) record["rolloutInFlight"] = true;
+  record["minReplicas"] = app.spec.min_replicas;
+  record["maxReplicas"] = app.spec.max_replicas;
+  record["pods"] = {{"serving", serving}, {"starting", starting}, {"terminating", terminating}};
+  record["metrics"] = std::move(metrics);
+  record["steps"] = std::move(steps);
+  record["clamps"] = decision.clamps;
+  // Metric names and messages come from users and servers: bad UTF-8 must not throw.
+  return record.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace scalableapp::scaling

@@ -10,6 +10,9 @@
 
 namespace scalableapp::scaling {
 
+// "Latency", "CPU", "QueueLength", "Prometheus".
+const char* type_name(api::MetricType type);
+
 // A metric's value or target as a person writes it: "340ms", "1.5s", "72%", "120".
 std::string format_value(api::MetricType type, double value);
 

@@ -1,66 +1,72 @@
 #include "operator/scaling/limits.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <cstdint>
 
 #include <fmt/format.h>
 
 namespace scalableapp::scaling {
 namespace {
 
-std::string name_of(const api::ScalingPolicy& policy) {
-  return fmt::format("{}{}/{}s", policy.value, policy.type == api::PolicyType::kPercent ? "%" : " pods",
-                     policy.period_seconds);
+int count_at(WallTime begin, int current, const std::vector<api::ScaleEvent>& events) {
+  for (const auto& event : events) {
+    if (event.time > begin) current -= event.change;
+  }
+  return current;
 }
 
-// The change made in this direction within the period, as a positive number.
-int changed_in_period(WallTime now, int period_seconds, bool up, const std::vector<api::ScaleEvent>& events) {
-  int sum = 0;
-  for (const api::ScaleEvent& event : events) {
-    if (now - event.time < seconds{period_seconds} && (event.change > 0) == up) sum += std::abs(event.change);
-  }
-  return sum;
-}
-
-// For one direction: +1 up, -1 down.
-Limit limit(WallTime now, int current, const api::ScalingRules& rules,
-            const std::vector<api::ScaleEvent>& events, int sign) {
-  if (rules.select_policy == api::SelectPolicy::kDisabled) return {current, "Disabled"};
-  if (rules.policies.empty()) return {sign > 0 ? std::numeric_limits<int>::max() : 0, ""};
-  const bool largest_change = rules.select_policy == api::SelectPolicy::kMax;
-  Limit chosen;
-  bool first = true;
-  for (const api::ScalingPolicy& policy : rules.policies) {
-    const int already = changed_in_period(now, policy.period_seconds, sign > 0, events);
-    const int start = current - sign * already;
-    double bound = policy.type == api::PolicyType::kPods
-                       ? start + sign * static_cast<double>(policy.value)
-                       // Up rounds up (the bound grows); down rounds the remaining count up as HPA does.
-                       : std::ceil(start * (1.0 + sign * policy.value / 100.0) - 1e-9);
-    bound = std::clamp(bound, 0.0, 1e9);
-    const int replicas = static_cast<int>(bound);
-    const bool farther = sign > 0 ? replicas > chosen.replicas : replicas < chosen.replicas;
-    if (first || farther == largest_change) {
-      if (first || replicas != chosen.replicas) chosen = {replicas, name_of(policy)};
-    }
-    first = false;
-  }
-  // A count that already moved further (an override, say) is not moved back by a policy.
-  chosen.replicas = sign > 0 ? std::max(chosen.replicas, current) : std::min(chosen.replicas, current);
-  return chosen;
+// Integers, because 10 * (1 + 0.1) is a hair over 11 in binary and would allow 12.
+int allowed_change(const api::ScalingPolicy& policy, int base) {
+  if (policy.type == api::PolicyType::kPods) return policy.value;
+  // A share of nothing would keep an app at zero for ever.
+  const std::int64_t percent = std::int64_t{std::max(base, 1)} * policy.value;
+  return static_cast<int>((percent + 99) / 100);
 }
 
 }  // namespace
 
-Limit scale_up_limit(WallTime now, int current, const api::ScalingRules& rules,
-                     const std::vector<api::ScaleEvent>& events) {
-  return limit(now, current, rules, events, +1);
+Limit limit_rate(WallTime now, int current, int desired, const api::Behavior& behavior,
+                 const std::vector<api::ScaleEvent>& events) {
+  const bool up = desired > current;
+  const api::ScalingRules& rules = up ? behavior.scale_up : behavior.scale_down;
+  const char* side = up ? "scaleUp" : "scaleDown";
+  if (desired == current) return {current, {}};
+  if (rules.select_policy == api::SelectPolicy::kDisabled) {
+    return {current, fmt::format("{} selectPolicy Disabled", side)};
+  }
+  const api::ScalingPolicy* chosen = nullptr;
+  int limit = desired;
+  for (const auto& policy : rules.policies) {
+    const int base = count_at(now - seconds{policy.period_seconds}, current, events);
+    const int change = allowed_change(policy, base);
+    const int reach = up ? base + change : base - change;
+    const bool further = up == (reach > limit);
+    if (chosen == nullptr || (reach != limit && further == (rules.select_policy == api::SelectPolicy::kMax))) {
+      chosen = &policy;
+      limit = reach;
+    }
+  }
+  // Events of the period may have used up more than is allowed: wait, but do not turn back.
+  limit = up ? std::max(limit, current) : std::min(limit, current);
+  if (chosen == nullptr || (up ? limit >= desired : limit <= desired)) return {desired, {}};
+  return {limit, fmt::format("{} policy {}{}/{}", side, chosen->value,
+                             chosen->type == api::PolicyType::kPercent ? "%" : " pods",
+                             format_duration(seconds{chosen->period_seconds}))};
 }
 
-Limit scale_down_limit(WallTime now, int current, const api::ScalingRules& rules,
-                       const std::vector<api::ScaleEvent>& events) {
-  return limit(now, current, rules, events, -1);
+void record_event(WallTime now, int change, const api::Behavior& behavior,
+                  std::vector<api::ScaleEvent>& events) {
+  int longest = 0;
+  for (const auto* rules : {&behavior.scale_up, &behavior.scale_down}) {
+    for (const auto& policy : rules->policies) longest = std::max(longest, policy.period_seconds);
+  }
+  for (auto& event : events) event.time = std::min(event.time, now);
+  std::erase_if(events, [&](const auto& event) { return event.time <= now - seconds{longest}; });
+  if (change != 0) events.push_back({change, now});
+  while (events.size() > kMostEvents) {
+    events[1].change += events[0].change;
+    events.erase(events.begin());
+  }
 }
 
 }  // namespace scalableapp::scaling

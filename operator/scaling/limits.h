@@ -1,24 +1,33 @@
-// Behavior policies: how far the count may move in a period. Pure; HPA v2's semantics ("behavior" in
-// the Kubernetes HPA documentation): a Percent policy is of the count at the start of its period and
-// rounds up; of several policies selectPolicy takes the largest (Max) or smallest (Min) change.
+// Rate policies of behavior.scaleUp and .scaleDown, as HPA v2 documents them. Pure.
+//
+// A policy looks back over its period: base = the count at the period's start = current count minus
+// what the events of the period added up to. Pods allows base +- value; Percent base +- base * value
+// / 100, the change rounded up (80 pods at 10 % lose 8, then 72 lose 8). selectPolicy takes the policy that allows the largest change (Max),
+// the smallest (Min), or forbids the direction (Disabled). A side without policies is not limited.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "operator/api/scalable_app.h"
-#include "operator/base/time.h"
 
 namespace scalableapp::scaling {
 
+// Status stays small: past this many the oldest two count as one, at the later one's time.
+inline constexpr std::size_t kMostEvents = 128;
+
 struct Limit {
-  int replicas = 0;    // The highest (up) or lowest (down) count allowed now.
-  std::string policy;  // "300%/10s", or "Disabled"; empty where no policy limits.
+  int replicas = 0;    // How far this decision may go; never on the wrong side of the current count.
+  std::string policy;  // What sets it, for a person: "scaleUp policy 50%/15s".
 };
 
-Limit scale_up_limit(WallTime now, int current, const api::ScalingRules& rules,
-                     const std::vector<api::ScaleEvent>& events);
-Limit scale_down_limit(WallTime now, int current, const api::ScalingRules& rules,
-                       const std::vector<api::ScaleEvent>& events);
+// desired > current: the limit upwards, else downwards. `policy` is empty if the limit does not bind.
+Limit limit_rate(WallTime now, int current, int desired, const api::Behavior& behavior,
+                 const std::vector<api::ScaleEvent>& events);
+
+// Drops the events that no policy's period reaches back to; ones in the future (the clock was set
+// back) become `now`. Then adds the change, if there is one.
+void record_event(WallTime now, int change, const api::Behavior& behavior,
+                  std::vector<api::ScaleEvent>& events);
 
 }  // namespace scalableapp::scaling

@@ -2,164 +2,172 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 
 namespace scalableapp::scaling {
 namespace {
 
-using api::MetricType;
+// Far over any cluster's size, and far from overflow in the sums that follow.
+constexpr double kMostReplicas = 1'000'000;
+// 0.66 / 0.6 is a hair over 1.1 in binary; such noise must neither leave the tolerance nor cost a pod.
+constexpr double kRounding = 1e-9;
 
-std::string with_unit(const api::MetricSpec& metric, double value) {
-  switch (metric.type) {
-    case MetricType::kLatency:
-      return value < 10 ? fmt::format("{:.0f}ms", value * 1000) : fmt::format("{:.1f}s", value);
-    case MetricType::kCpu: return fmt::format("{:.0f}%", value * 100);
-    default: return fmt::format("{:.6g}", value);
+int ceil_count(double count) {
+  return static_cast<int>(
+      std::clamp(std::ceil(count - kRounding * std::max(1.0, count)), 0.0, kMostReplicas));
+}
+
+// The pod serves, but its sample still covers work of its start.
+bool is_initializing(const PodState& pod, WallTime sample_begin, WallTime sample_end) {
+  if (!pod.ready_since || !pod.started_at) return false;
+  return sample_end < *pod.started_at + kCpuInitializationPeriod && sample_begin < *pod.ready_since;
+}
+
+bool is_within_tolerance(double ratio, const api::Behavior& behavior) {
+  return ratio >= 1 - behavior.scale_down.tolerance - kRounding &&
+         ratio <= 1 + behavior.scale_up.tolerance + kRounding;
+}
+
+// The count for `ratio` over `base` replicas, never against the ratio's direction from `current`.
+int towards(double ratio, int base, int current) {
+  const int count = std::max(1, ceil_count(ratio * base));
+  return ratio > 1 ? std::max(count, current) : std::min(count, current);
+}
+
+struct Usage {
+  double used = 0;
+  double requested = 0;
+  int pods = 0;
+  void add(double cores, double request) {
+    used += cores;
+    requested += request;
+    ++pods;
   }
-}
+  double ratio(double target) const { return used / requested / target; }
+};
 
-const char* type_name(MetricType type) {
-  switch (type) {
-    case MetricType::kLatency: return "Latency";
-    case MetricType::kCpu: return "CPU";
-    case MetricType::kQueueLength: return "QueueLength";
-    case MetricType::kPrometheus: return "Prometheus";
-  }
-  return "";
-}
-
-// A double that is sure to fit: targets can be tiny and values huge.
-int ceil_to_int(double value) {
-  // What rounding errors of a ratio may add without a replica more: 1e-9 of it.
-  const double up = std::ceil(value - value * 1e-9);
-  return up >= 1e9 ? 1'000'000'000 : std::max(0, static_cast<int>(up));
-}
-
-bool within(double ratio, const api::Behavior& behavior) {
-  return ratio >= 1.0 - behavior.scale_down.tolerance - 1e-12 && ratio <= 1.0 + behavior.scale_up.tolerance + 1e-12;
-}
-
-Signal missing(Signal signal, std::string why) {
-  signal.missing = true;
-  signal.status.missing = std::move(why);
-  signal.status.current.clear();
-  return signal;
-}
-
-Signal hold(Signal signal, int current) {
-  signal.within_tolerance = true;
-  signal.proposed = current;
-  return signal;
-}
-
-// A ratio applied to `count` pods; a result against the ratio's own direction is no result.
-Signal apply_ratio(Signal signal, double ratio, int count, int current, const api::Behavior& behavior) {
-  signal.ratio = ratio;
-  if (within(ratio, behavior)) return hold(std::move(signal), current);
-  const int proposed = ceil_to_int(ratio * count);
-  const bool against = (ratio < 1 && proposed > current) || (ratio > 1 && proposed < current);
-  if (against) return hold(std::move(signal), current);
-  signal.proposed = proposed;
-  return signal;
-}
-
-Signal cpu(Signal signal, const api::ScalableAppSpec& spec, const api::MetricSpec& metric,
-           const MetricReading& reading, const Observation& observation) {
-  double used = 0, requested = 0, missing_request = 0, waiting_request = 0;
-  int sampled = 0, without_sample = 0, not_serving = 0;
+void evaluate_cpu(WallTime now, const api::ScalableAppSpec& spec, const MetricReading& reading,
+                  const Observation& observation, Signal& signal) {
+  const double target = signal.metric->target;
+  const WallTime sample_end = now - reading.age;
+  const WallTime sample_begin = sample_end - seconds{signal.metric->window_seconds};
+  Usage sampled, unsampled, starting;  // The last two: with the requests they would add.
   for (const PodState& pod : observation.pods) {
     if (pod.terminating || pod.finished) continue;
-    if (pod.cpu_request_cores <= 0) {
-      return missing(std::move(signal), "set resources.requests.cpu on every container: a utilization is a share of it");
-    }
-    if (!pod.serving) {
-      ++not_serving;
-      waiting_request += pod.cpu_request_cores;
+    if (!pod.serving || is_initializing(pod, sample_begin, sample_end)) {
+      starting.add(0, pod.cpu_request_cores);
       continue;
     }
     const auto sample = reading.per_pod.find(pod.name);
-    if (sample == reading.per_pod.end() || !std::isfinite(sample->second)) {
-      ++without_sample;
-      missing_request += pod.cpu_request_cores;
-      continue;
+    const bool has_sample =
+        sample != reading.per_pod.end() && std::isfinite(sample->second) && sample->second >= 0;
+    if (!(pod.cpu_request_cores > 0)) {
+      signal.missing =
+          fmt::format("pod {} has no CPU request: set resources.requests.cpu", pod.name);
+      return;
     }
-    ++sampled;
-    used += sample->second;
-    requested += pod.cpu_request_cores;
+    if (has_sample) {
+      sampled.add(sample->second, pod.cpu_request_cores);
+    } else {
+      unsampled.add(0, pod.cpu_request_cores);
+    }
   }
-  if (sampled == 0) return missing(std::move(signal), "no serving pod has a sample yet");
-
+  if (sampled.pods == 0) {
+    signal.waiting = unsampled.pods == 0;
+    signal.missing = signal.waiting ? "no pod has served for a whole window yet"
+                                    : "no sample of any serving pod";
+    return;
+  }
   const int current = observation.current_replicas;
-  const double utilization = used / requested;
-  double ratio = utilization / metric.target;
-  signal.status.current = with_unit(metric, utilization);
-  int count = sampled;
-  if (ratio > 1 ? (without_sample > 0 || not_serving > 0) : without_sample > 0) {
-    const bool up = ratio > 1;
-    const double assumed_used = used + (up ? 0 : metric.target * missing_request);
-    const double assumed_requested = requested + missing_request + (up ? waiting_request : 0);
-    const double corrected = assumed_used / assumed_requested / metric.target;
-    if ((corrected > 1) != up) {
-      signal.ratio = corrected;
-      return hold(std::move(signal), current);
-    }
-    ratio = corrected;
-    count = sampled + without_sample + (up ? not_serving : 0);
+  signal.value = sampled.used / sampled.requested;
+  signal.ratio = sampled.ratio(target);
+  signal.proposal = current;
+  signal.within_tolerance = is_within_tolerance(signal.ratio, spec.behavior);
+  if (signal.within_tolerance) return;
+
+  Usage corrected = sampled;
+  const bool up = signal.ratio > 1;
+  corrected.used += up ? 0 : unsampled.requested * target;
+  corrected.requested += unsampled.requested + (up ? starting.requested : 0);
+  corrected.pods += unsampled.pods + (up ? starting.pods : 0);
+  const double ratio = corrected.ratio(target);
+  if (is_within_tolerance(ratio, spec.behavior) || (ratio > 1) != up) return;
+  signal.proposal = towards(ratio, corrected.pods, current);
+}
+
+bool is_total(const api::MetricSpec& metric) {
+  return metric.type == api::MetricType::kQueueLength ||
+         (metric.type == api::MetricType::kPrometheus &&
+          metric.target_type == api::TargetType::kAverageValue);
+}
+
+void evaluate_value(const api::ScalableAppSpec& spec, double value, int serving, int current,
+                    Signal& signal) {
+  const double target = signal.metric->target;
+  const bool total = is_total(*signal.metric);
+  signal.value = value;
+  if (current == 0) {  // Nothing to multiply: HPA's path for scaling from zero.
+    signal.ratio = value / target;
+    signal.proposal = ceil_count(signal.ratio);
+    return;
   }
-  return apply_ratio(std::move(signal), ratio, count, current, spec.behavior);
+  signal.ratio = value / target / (total ? current : 1);
+  signal.within_tolerance = is_within_tolerance(signal.ratio, spec.behavior);
+  if (signal.within_tolerance) {
+    signal.proposal = current;
+  } else {
+    signal.proposal = total ? ceil_count(value / target) : towards(signal.ratio, serving, current);
+  }
+}
+
+// Why the reading cannot be used; empty when it can.
+std::string defect_of(const api::MetricSpec& metric, const MetricReading* reading, milliseconds limit) {
+  if (reading == nullptr) return "no reading yet";
+  if (!reading->missing.empty()) return reading->missing;
+  if (reading->age > limit) {
+    return fmt::format("stale: {} old, over {}",
+                       format_duration(std::chrono::floor<seconds>(reading->age)),
+                       format_duration(limit));
+  }
+  if (reading->idle || metric.type == api::MetricType::kCpu) return {};
+  if (!reading->value) return "no value yet";
+  if (!std::isfinite(*reading->value)) return fmt::format("the value is {}", *reading->value);
+  if (*reading->value < 0) return fmt::format("the value is negative: {}", *reading->value);
+  return {};
 }
 
 }  // namespace
 
-milliseconds freshness_limit(const api::ScalableAppSpec& spec, const api::MetricSpec& metric) {
-  return std::max(seconds{3 * spec.interval_seconds}, seconds{metric.window_seconds + 5});
+milliseconds stale_after(const api::MetricSpec& metric, int interval_seconds) {
+  return seconds{std::max(3 * interval_seconds, metric.window_seconds + 5)};
 }
 
-Signal evaluate(const api::ScalableAppSpec& spec, const api::MetricSpec& metric,
-                const MetricReading& reading, const Observation& observation) {
+Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::MetricSpec& metric,
+                const MetricReading* reading, const Observation& observation) {
   Signal signal;
-  signal.status = {.name = metric.name, .type = type_name(metric.type), .target = with_unit(metric, metric.target)};
+  signal.metric = &metric;
+  if (reading != nullptr) signal.age = reading->age;
   const int current = observation.current_replicas;
-  const bool has_value = reading.value.has_value() || !reading.per_pod.empty();
-  if (reading.idle) {
-    signal.ratio = 0;
-    signal.proposed = spec.min_replicas;
-    signal.status.current = "idle";
-    signal.status.proposed_replicas = signal.proposed;
+  const auto serving = static_cast<int>(std::ranges::count_if(observation.pods, [](const auto& pod) {
+    return pod.serving && !pod.terminating && !pod.finished;
+  }));
+  const bool needs_pods = metric.type == api::MetricType::kCpu || (!is_total(metric) && current > 0);
+  if (needs_pods && serving == 0) {
+    signal.waiting = true;
+    signal.missing = "no pod serves yet";
     return signal;
   }
-  if (!has_value) return missing(std::move(signal), reading.missing.empty() ? "no value" : reading.missing);
-  signal.status.age_seconds = static_cast<int>(std::chrono::duration_cast<seconds>(reading.age).count());
-  if (reading.age > freshness_limit(spec, metric)) {
-    return missing(std::move(signal),
-                   fmt::format("the last value is {} old{}{}", format_duration(std::chrono::duration_cast<seconds>(reading.age)),
-                               reading.missing.empty() ? "" : ": ", reading.missing));
-  }
-  if (reading.value && !std::isfinite(*reading.value)) return missing(std::move(signal), "the value is no finite number");
-  if (reading.value && *reading.value < 0) return missing(std::move(signal), "the value is negative");
-
-  if (metric.type == MetricType::kCpu && !reading.per_pod.empty()) {
-    signal = cpu(std::move(signal), spec, metric, reading, observation);
+  signal.missing = defect_of(metric, reading, stale_after(metric, spec.interval_seconds));
+  if (!signal.missing.empty()) return signal;
+  if (reading->idle) {
+    signal.idle = true;
+    signal.proposal = std::max(1, spec.min_replicas);
+  } else if (metric.type == api::MetricType::kCpu) {
+    evaluate_cpu(now, spec, *reading, observation, signal);
   } else {
-    const double value = reading.value.value_or(0);
-    signal.status.current = with_unit(metric, value);
-    if (metric.target_type == api::TargetType::kAverageValue) {
-      const double ratio = current > 0 ? value / (metric.target * current) : std::numeric_limits<double>::infinity();
-      signal.ratio = ratio;
-      if (current > 0 && within(ratio, spec.behavior)) {
-        signal = hold(std::move(signal), current);
-      } else {
-        signal.proposed = ceil_to_int(value / metric.target);
-      }
-    } else {
-      const auto serving = static_cast<int>(std::ranges::count_if(
-          observation.pods, [](const PodState& pod) { return pod.serving && !pod.terminating; }));
-      signal = apply_ratio(std::move(signal), value / metric.target, serving, current, spec.behavior);
-    }
+    evaluate_value(spec, *reading->value, serving, current, signal);
   }
-  if (!signal.missing) signal.status.proposed_replicas = signal.proposed;
   return signal;
 }
 

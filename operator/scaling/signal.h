@@ -9,7 +9,8 @@
 // Within [1 - scaleDown.tolerance, 1 + scaleUp.tolerance] the proposal is the current count. For CPU,
 // pods without a sample count as 100 % of the target on the way down and 0 on the way up, pods that
 // do not serve yet as 0 on the way up; a ratio that flips by that proposes the current count. No
-// proposal goes against its ratio's direction.
+// proposal goes against its ratio's direction, and only a total proposes 0: with no pod left there
+// would be no ratio to come back by.
 //
 // A value that is absent, NaN, infinite, negative or too old is missing, never 0.
 #pragma once
@@ -43,7 +44,7 @@ struct Signal {
 milliseconds stale_after(const api::MetricSpec& metric, int interval_seconds);
 
 // reading: the one of this metric; null if there is none.
-Signal evaluate(const api::ScalableAppSpec& spec, const api::MetricSpec& metric,
+Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::MetricSpec& metric,
                 const MetricReading* reading, const Observation& observation);
 
 }  // namespace scalableapp::scaling

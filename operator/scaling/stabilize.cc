@@ -1,56 +1,94 @@
 #include "operator/scaling/stabilize.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <limits>
 
 namespace scalableapp::scaling {
+namespace {
 
-void remember(std::vector<api::RecommendationRun>& runs, WallTime now, int replicas, seconds longest_window,
-              std::optional<WallTime> observing_since) {
-  if (observing_since && !runs.empty() && runs.back().until < *observing_since) {
-    for (auto& run : runs) run.until = std::max(run.until, std::min(*observing_since, now));
+using Runs = std::vector<api::RecommendationRun>;
+
+struct Windows {
+  WallTime up_begin;
+  WallTime down_begin;
+  Windows(WallTime now, const api::Behavior& behavior)
+      : up_begin(now - seconds{behavior.scale_up.stabilization_window_seconds}),
+        down_begin(now - seconds{behavior.scale_down.stabilization_window_seconds}) {}
+};
+
+// Keeps the newest run, and of the older ones those over (under) all that are newer.
+void prune(const Windows& windows, Runs& runs) {
+  int highest = runs.back().replicas;
+  int lowest = highest;
+  auto kept = runs.end() - 1;
+  for (auto run = kept; run != runs.begin();) {
+    --run;
+    const bool rises = run->until > windows.down_begin && run->replicas > highest;
+    const bool falls = run->until > windows.up_begin && run->replicas < lowest;
+    if (!rises && !falls) continue;
+    (rises ? highest : lowest) = run->replicas;
+    *--kept = *run;
   }
-  if (!runs.empty() && runs.back().replicas == replicas) {
+  runs.erase(runs.begin(), kept);
+}
+
+// Of the two nearest counts on one side of the newest run, the one further off takes the other's end:
+// it holds for longer than it should, which errs towards not scaling in both directions.
+void merge_nearest(Runs& runs) {
+  const int newest = runs.back().replicas;
+  auto best = runs.end(), best_next = runs.end();
+  int best_distance = std::numeric_limits<int>::max();
+  Runs::iterator above = runs.end(), below = runs.end();
+  for (auto run = runs.begin(); run != runs.end() - 1; ++run) {
+    auto& previous = run->replicas > newest ? above : below;
+    if (previous != runs.end()) {
+      const int distance = std::abs(previous->replicas - run->replicas);
+      if (distance < best_distance) best = previous, best_next = run, best_distance = distance;
+    }
+    previous = run;
+  }
+  best_next->replicas = best->replicas;
+  best_next->from = best->from;
+  runs.erase(best);
+}
+
+}  // namespace
+
+milliseconds history_gap(int interval_seconds) { return seconds{std::max(10, 3 * interval_seconds)}; }
+
+bool record(WallTime now, int current, int recommended, const api::ScalableAppSpec& spec, Runs& runs) {
+  for (auto& run : runs) {
+    run.until = std::min(run.until, now);
+    run.from = std::min(run.from, run.until);
+  }
+  if (!std::ranges::is_sorted(runs, {}, &api::RecommendationRun::until)) {
+    std::ranges::stable_sort(runs, {}, &api::RecommendationRun::until);
+  }
+  bool differs = runs.empty();
+  if (runs.empty()) runs.push_back({current, now, now});
+  if (now - runs.back().until > history_gap(spec.interval_seconds)) runs.back().until = now;
+  if (runs.back().replicas == recommended) {
     runs.back().until = now;
   } else {
-    runs.push_back({.replicas = replicas, .from = now, .until = now});
+    runs.push_back({recommended, now, now});
+    differs = true;
   }
-  std::erase_if(runs, [&](const auto& run) { return now - run.until > longest_window; });
-  // From the newest back: a run stays if it is higher than all later ones, or lower than all.
-  std::vector<api::RecommendationRun> kept;
-  int highest = 0, lowest = 0;
-  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
-    if (kept.empty() || run->replicas > highest || run->replicas < lowest) kept.push_back(*run);
-    highest = kept.size() == 1 ? run->replicas : std::max(highest, run->replicas);
-    lowest = kept.size() == 1 ? run->replicas : std::min(lowest, run->replicas);
-  }
-  std::ranges::reverse(kept);
-  // Too many levels: of the oldest two the extremes are what matters; the higher one lives on longer.
-  while (kept.size() > kMaxRuns) {
-    kept[1].replicas = std::max(kept[0].replicas, kept[1].replicas);
-    kept.erase(kept.begin());
-  }
-  runs = std::move(kept);
+  prune(Windows(now, spec.behavior), runs);
+  while (runs.size() > kMostRuns) merge_nearest(runs);
+  return differs;
 }
 
-int highest_in_window(const std::vector<api::RecommendationRun>& runs, WallTime now, seconds window, int recommended) {
+int stabilize(WallTime now, int current, const api::Behavior& behavior, const Runs& runs) {
+  if (runs.empty()) return current;
+  const Windows windows(now, behavior);
+  int lowest = runs.back().replicas;
+  int highest = lowest;
   for (const auto& run : runs) {
-    if (now - run.until <= window) recommended = std::max(recommended, run.replicas);
+    if (run.until > windows.up_begin) lowest = std::min(lowest, run.replicas);
+    if (run.until > windows.down_begin) highest = std::max(highest, run.replicas);
   }
-  return recommended;
-}
-
-int lowest_in_window(const std::vector<api::RecommendationRun>& runs, WallTime now, seconds window, int recommended) {
-  for (const auto& run : runs) {
-    if (now - run.until <= window) recommended = std::min(recommended, run.replicas);
-  }
-  return recommended;
-}
-
-void forget_old_events(std::vector<api::ScaleEvent>& events, WallTime now, seconds longest_period) {
-  std::erase_if(events, [&](const auto& event) { return now - event.time > longest_period; });
-  if (events.size() > kMaxScaleEvents) {
-    events.erase(events.begin(), events.end() - static_cast<std::ptrdiff_t>(kMaxScaleEvents));
-  }
+  return std::clamp(current, lowest, highest);
 }
 
 }  // namespace scalableapp::scaling

@@ -1,30 +1,35 @@
-// Stabilization windows over a bounded history of recommendations. Pure.
+// Stabilization windows over a bounded history of recommendations. Pure; the history is a value that
+// the caller keeps (status.history), so that a restart does not forget it.
 //
-// The history is runs of equal recommendations. A run that a later, higher or equal one and a later,
-// lower or equal one both follow can decide neither the highest (down) nor the lowest (up) of any
-// window that ends now or later, so it is dropped: steady load keeps one run, however long it lasts.
+// The history is a list of runs of equal recommendations, ordered by their ends. A run counts for a
+// window while its end lies in it. Only runs that the highest of the scaleDown window or the lowest
+// of the scaleUp window can still need are kept: a run is dropped once a newer one is at least as
+// high and another at least as low. What is left is bounded by kMostRuns; past it two neighbours of
+// nearly the same count become one that holds for longer.
 #pragma once
 
+#include <vector>
+
 #include "operator/api/scalable_app.h"
-#include "operator/base/time.h"
 
 namespace scalableapp::scaling {
 
-// What a history may grow to; the oldest go first, beyond it.
-inline constexpr std::size_t kMaxRuns = 32;
-inline constexpr std::size_t kMaxScaleEvents = 64;
+// Some 3 KiB of status. Only a load that falls or rises without a break for a whole window gets there.
+inline constexpr std::size_t kMostRuns = 64;
 
-// Adds `replicas` as recommended at `now` and forgets what no window (of at most `longest_window`)
-// can need. `observing_since`: runs from before it are taken to have lasted until then, since this
-// process cannot know better: a restart never shortens the memory.
-void remember(std::vector<api::RecommendationRun>& runs, WallTime now, int replicas, seconds longest_window,
-              std::optional<WallTime> observing_since);
+// After so long without a decision (restart, new leader, API server away) the last recommendation is
+// taken to have stood until now; also what allows status to be written only when it says something new.
+milliseconds history_gap(int interval_seconds);
 
-// The lowest count that a scale-down may go to: the highest recommendation of the window.
-int highest_in_window(const std::vector<api::RecommendationRun>& runs, WallTime now, seconds window, int recommended);
-// The highest count that a scale-up may go to: the lowest recommendation of the window.
-int lowest_in_window(const std::vector<api::RecommendationRun>& runs, WallTime now, seconds window, int recommended);
+// Adds the recommendation of `now`, forgets what no window can need. An empty history begins with the
+// current count, as HPA's does. Ends that lie in the future (the clock was set back) become `now`.
+// True if the recommendation differs from the last one.
+bool record(WallTime now, int current, int recommended, const api::ScalableAppSpec& spec,
+            std::vector<api::RecommendationRun>& runs);
 
-void forget_old_events(std::vector<api::ScaleEvent>& events, WallTime now, seconds longest_period);
+// Moves the current count as little as the windows demand: up to the lowest recommendation of the
+// scaleUp window, down to the highest of the scaleDown window. Expects record() to have been called.
+int stabilize(WallTime now, int current, const api::Behavior& behavior,
+              const std::vector<api::RecommendationRun>& runs);
 
 }  // namespace scalableapp::scaling
