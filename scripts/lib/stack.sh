@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# The whole demo stack on kind: tools, programs, images, cluster, charts, ScalableApps.
+# For: `source` from ./demo and tests/e2e. Not for: the show or any check.
+
+lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+for part in common tools docker images cluster build; do
+  # shellcheck disable=SC1090
+  . "$lib/$part.sh"
+done
+root=$(cd "$lib/../.." && pwd)
+
+operator_image=scalableapp/operator
+workload_image=scalableapp/workload
+
+# Tags by content, so that an upgrade of a running cluster rolls the pods over exactly when needed.
+content_tag() { sha256sum "$1" | cut -c 1-12; }
+
+stack_images() {
+  step "images"
+  operator_tag=$(content_tag "$root/build/release/bin/scalableapp-operator")
+  workload_tag=$(content_tag "$root/build/release/bin/demo-workload")
+  image_from_binary "$operator_image:$operator_tag" "$root/build/release/bin/scalableapp-operator" --ca-certificates
+  image_from_binary "$workload_image:$workload_tag" "$root/build/release/bin/demo-workload"
+  ensure_prometheus_image
+  ensure_redis_image
+}
+
+# release NAME CHART NAMESPACE [helm flags...]
+release() {
+  local name=$1 chart=$2 namespace=$3
+  shift 3
+  with_log "helm-$name" helm upgrade --install "$name" "$root/charts/$chart" --namespace "$namespace" \
+    --create-namespace --wait --timeout 180s "$@"
+}
+
+# app_manifest NAME: examples/NAME.yaml with the images that were built here.
+app_manifest() { sed "s#image: scalableapp/workload:dev#image: $workload_image:$workload_tag#" "$root/examples/$1.yaml"; }
+
+stack_up() {
+  local name=$1
+  ensure_kubectl
+  ensure_helm
+  ensure_kind
+  build_project release scalableapp-operator demo-workload
+  ensure_docker
+  cluster_up "$name"
+  KUBECONFIG=$(cluster_kubeconfig "$name")
+  export KUBECONFIG
+  PATH=$cache/bin:$PATH
+  stack_images
+  cluster_load "$name" "$operator_image:$operator_tag" "$workload_image:$workload_tag" "$prometheus_image" "$redis_image"
+  step "charts"
+  release prometheus monitoring monitoring \
+    --set "image.repository=${prometheus_image%:*},image.tag=${prometheus_image##*:}"
+  release scalableapp-operator operator scalableapp-system --set "image.tag=$operator_tag"
+  release demo workload demo --set "image.tag=$workload_tag" \
+    --set "redis.image.repository=${redis_image%:*},redis.image.tag=${redis_image##*:}"
+  step "ScalableApps web and worker"
+  { app_manifest web; echo ---; app_manifest worker; } | kubectl -n demo apply -f - >&2
+  wait_for_app web
+  wait_for_app worker
+}
+
+wait_for_app() {
+  local name=$1
+  if ! kubectl -n demo wait "scalableapp/$name" --for=condition=Ready --timeout=90s >/dev/null 2>&1; then
+    kubectl -n demo describe scalableapp "$name" | tail -n 30 >&2 || true
+    kubectl -n demo get pods >&2 || true
+    fail "ScalableApp $name is not Ready after 90 s" "the lines above say why; operator log: kubectl -n scalableapp-system logs deploy/scalableapp-operator"
+  fi
+}
+
+stack_down() {
+  ensure_kind
+  cluster_down "$1"
+  stop_docker_if_ours
+}

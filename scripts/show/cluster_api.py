@@ -1,0 +1,67 @@
+"""Reads a running cluster for the live view: ScalableApps, pods, Prometheus and the load generator.
+
+Everything goes through one `kubectl proxy` on a loopback port, so it works with whatever kubeconfig
+reaches the cluster. Not a Kubernetes client: it asks a handful of questions and returns plain dicts;
+`None` stands for "no answer just now", so that a view keeps running through an outage.
+"""
+import json
+import re
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+
+
+class ClusterApi:
+    def __init__(self, kubectl, namespace, monitoring_namespace):
+        self.kubectl = kubectl
+        self.namespace = namespace
+        self.monitoring_namespace = monitoring_namespace
+        self.proxy = subprocess.Popen([kubectl, "proxy", "--port=0"], stdout=subprocess.PIPE, text=True)
+        line = self.proxy.stdout.readline()
+        found = re.search(r"127\.0\.0\.1:(\d+)", line)
+        if not found:
+            raise RuntimeError(f"kubectl proxy did not start: {line.strip() or 'no output'}")
+        self.base = f"http://127.0.0.1:{found.group(1)}"
+
+    def close(self):
+        self.proxy.terminate()
+        self.proxy.wait()
+
+    def get(self, path, timeout=2.0):
+        try:
+            with urllib.request.urlopen(self.base + path, timeout=timeout) as answer:
+                return json.load(answer)
+        except (OSError, ValueError):
+            return None
+
+    def post(self, path, body=None, timeout=5.0):
+        request = urllib.request.Request(
+            self.base + path, data=json.dumps(body or {}).encode(), method="POST",
+            headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return answer.read().decode()
+
+    def scalable_app(self, name):
+        return self.get(f"/apis/scalableapp.io/v1alpha1/namespaces/{self.namespace}/scalableapps/{name}")
+
+    def load_pod(self):
+        pods = self.get(f"/api/v1/namespaces/{self.namespace}/pods?labelSelector=app.kubernetes.io%2Fname%3Dload")
+        for pod in (pods or {}).get("items", []):
+            if pod["status"].get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp"):
+                return pod["metadata"]["name"]
+        return None
+
+    def load_path(self, pod, path):
+        return f"/api/v1/namespaces/{self.namespace}/pods/{pod}:9100/proxy{path}"
+
+    def prometheus(self, query):
+        """The first value of an instant query, or None."""
+        path = (f"/api/v1/namespaces/{self.monitoring_namespace}/services/prometheus:9090/proxy/api/v1/query?"
+                + urllib.parse.urlencode({"query": query}))
+        answer = self.get(path)
+        try:
+            value = float(answer["data"]["result"][0]["value"][1])
+            return None if value != value else value
+        except (TypeError, KeyError, IndexError, ValueError):
+            return None

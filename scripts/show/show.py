@@ -1,0 +1,362 @@
+"""The demo's show: sends a traffic spike at the app, watches it scale, rolls out a new version, sums up.
+
+    show.py --kubectl PATH --namespace demo --out demo-out [--rate 40] [--spike 400] [--short]
+
+Writes OUT/timeline.csv (a row a second), OUT/plot.svg and OUT/summary.json, and draws the live view on
+a terminal (a line every few seconds elsewhere). It only drives and looks: every number comes from the
+load generator, Prometheus or the ScalableApp's status; what the app does is the operator's doing.
+Exit code 0 when the show ran to its end, 1 with one sentence when it could not.
+"""
+import argparse
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+
+from cluster_api import ClusterApi
+from plot import draw
+
+COLUMNS = ["second", "time", "phase", "offered", "served", "failed", "p50_ms", "p99_ms", "target_ms", "cpu_percent",
+           "queue", "desired", "ready", "warming", "terminating", "worker_desired", "worker_ready", "revision"]
+BARS = " ▁▂▃▄▅▆▇█"
+
+
+def milliseconds(text):
+    """'250ms' or '1.5s' or '1m2s' -> 250.0"""
+    units = {"ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6}
+    return sum(float(n) * units[u] for n, u in re.findall(r"([\d.]+)(ms|s|m|h)", text or ""))
+
+
+def instant(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() if text else None
+
+
+def sparkline(values, top, width):
+    values = list(values)[-width:]
+    return "".join(BARS[0] if v is None else BARS[min(8, max(0, round(8 * v / top)))] if top else BARS[0] for v in values)
+
+
+class Show:
+    def __init__(self, options):
+        self.options = options
+        self.api = ClusterApi(options.kubectl, options.namespace, "monitoring")
+        self.rows, self.phases, self.decisions, self.changes = [], [], [], []
+        self.started = time.time()
+        self.phase = ""
+        self.load_pod = None
+        self.tty = sys.stdout.isatty()
+        self.target_ms = 0.0
+        self.drawn_lines = 0
+
+    # --- driving ------------------------------------------------------------------------------------
+    def load(self, profile):
+        """Starts a load profile in the generator pod, replacing the one before it."""
+        deadline = time.time() + 60
+        while True:
+            self.load_pod = self.load_pod or self.api.load_pod()
+            try:
+                self.api.post(self.api.load_path(self.load_pod, "/start"), {
+                    "profile": profile, "mix": "/work=85,/=5,/session=5,/jobs:POST=5", "arrivals": "poisson", "seed": 7})
+                return
+            except OSError as error:
+                self.load_pod = None
+                if time.time() > deadline:
+                    raise RuntimeError(f"the load generator did not take the profile {profile!r}: {error}; "
+                                       f"look at: kubectl -n {self.options.namespace} logs deploy/load") from error
+                time.sleep(1)
+
+    def begin(self, name, note=""):
+        self.phase = name
+        self.phases.append((self.now(), name))
+        if not self.tty:
+            print(f"--- {name} {note}".rstrip(), flush=True)
+
+    def now(self):
+        return round(time.time() - self.started, 1)
+
+    def run_for(self, duration_seconds, until=None):
+        """Watches for the time given, or until `until(row)` has held for three rows running."""
+        end, held = time.time() + duration_seconds, 0
+        while time.time() < end:
+            tick = time.time()
+            row = self.observe()
+            self.draw_live(end)
+            held = held + 1 if until and until(row) else 0
+            if held >= 3:
+                return
+            time.sleep(max(0.0, 1.0 - (time.time() - tick)))
+
+    # --- looking ------------------------------------------------------------------------------------
+    def observe(self):
+        namespace = self.options.namespace
+        web, worker = self.api.scalable_app("web"), self.api.scalable_app("worker")
+        stats = self.api.get(self.api.load_path(self.load_pod, "/stats")) if self.load_pod else None
+        status = (web or {}).get("status", {})
+        for metric in ((web or {}).get("spec", {})).get("metrics", []):
+            if metric["type"] == "Latency":
+                self.target_ms = milliseconds(metric["latency"]["target"])
+        last = (stats or {}).get("last_second", {})
+        row = {
+            "second": self.now(), "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "phase": self.phase, "target_ms": self.target_ms,
+            "offered": last.get("offered"), "served": last.get("completed"), "failed": last.get("failed"),
+            "p50_ms": last.get("p50_ms"), "p99_ms": last.get("p99_ms"),
+            "cpu_percent": self.api.prometheus(
+                f'100 * sum(rate(process_cpu_seconds_total{{namespace="{namespace}",pod=~"web-.*"}}[10s]))'
+                f' / (count(up{{namespace="{namespace}",pod=~"web-.*"}}) * 0.1)'),
+            "queue": self.api.prometheus(f'max(queue_length{{namespace="{namespace}",queue="jobs"}})'),
+            "desired": status.get("desiredReplicas"), "ready": status.get("readyReplicas"),
+            "warming": status.get("warmingReplicas"), "terminating": status.get("terminatingReplicas"),
+            "worker_desired": (worker or {}).get("status", {}).get("desiredReplicas"),
+            "worker_ready": (worker or {}).get("status", {}).get("readyReplicas"),
+            "revision": status.get("currentRevision"),
+        }
+        for app in (web, worker):
+            self.note_decision(app)
+        if self.rows and row["desired"] is not None and self.rows[-1]["desired"] not in (None, row["desired"]):
+            self.changes.append((row["second"], self.rows[-1]["desired"], row["desired"]))
+        self.rows.append(row)
+        return row
+
+    def note_decision(self, app):
+        decision = (app or {}).get("status", {}).get("lastDecision")
+        if not decision or decision["from"] == decision["to"]:
+            return
+        entry = (decision["time"], app["metadata"]["name"], decision["from"], decision["to"],
+                 decision["reason"], decision["message"])
+        if entry not in self.decisions and instant(decision["time"]) >= self.started - 1:
+            self.decisions.append(entry)
+
+    # --- drawing ------------------------------------------------------------------------------------
+    def draw_live(self, end):
+        row = self.rows[-1]
+
+        def figure(name, unit=""):
+            return "-" if row[name] is None else f"{row[name]:.0f}{unit}"
+
+        if not self.tty:
+            if len(self.rows) % 5 == 1:
+                print(f"{row['second']:6.0f}s  offered {figure('offered'):>4}/s  served {figure('served'):>4}/s  failed "
+                      f"{figure('failed')}  p99 {figure('p99_ms', 'ms'):>7} / {self.target_ms:.0f}ms  cpu {figure('cpu_percent', '%'):>4}"
+                      f"  queue {figure('queue'):>4}  web {figure('ready')}/{figure('desired')} (+{figure('warming')} warming)"
+                      f"  worker {figure('worker_ready')}/{figure('worker_desired')}", flush=True)
+            return
+        width = max(20, min(70, os.get_terminal_size().columns - 50))
+
+        def spark(name, at_least=1.0):
+            values = [r[name] for r in self.rows[-width:]]
+            top = max([at_least] + [v for v in values if v is not None])
+            return sparkline(values, top, width)
+
+        slow = row["p99_ms"] is not None and row["p99_ms"] > self.target_ms
+        paint = (lambda code, text: f"\033[{code}m{text}\033[0m")
+        latency = paint("31;1" if slow else "32", f"{figure('p99_ms', ' ms'):>9}")
+        lines = [
+            paint("1", f" ScalableApp demo   {self.phase}   {row['second']:.0f} s   (next step in {max(0, end - time.time()):.0f} s at most)"),
+            "",
+            f"  offered    {figure('offered', '/s'):>9}  {spark('offered')}",
+            f"  served     {figure('served', '/s'):>9}  {spark('served')}   failed so far {sum(r['failed'] or 0 for r in self.rows):.0f}",
+            f"  p99        {latency}  {spark('p99_ms', self.target_ms)}   target {self.target_ms:.0f} ms",
+            f"  cpu        {figure('cpu_percent', ' %'):>9}  {spark('cpu_percent', 100)}   of the request",
+            f"  queue      {figure('queue'):>9}  {spark('queue', 10)}   jobs",
+            "",
+            f"  web        {paint('32', '●' * int(row['ready'] or 0))}{paint('33', '◐' * int(row['warming'] or 0))}"
+            f"{paint('90', '○' * int(row['terminating'] or 0))}   desired {figure('desired')}, ready {figure('ready')}, "
+            f"warming {figure('warming')}, draining {figure('terminating')}",
+            f"  worker     {paint('32', '●' * int(row['worker_ready'] or 0))}   desired {figure('worker_desired')}, ready {figure('worker_ready')}",
+            "", paint("1", "  Decisions")]
+        for at, name, _before, _after, _reason, message in self.decisions[-6:]:
+            lines.append(f"  {at[11:19]}  {name:<7} {message}"[:width + 48])
+        lines += [""] * (6 - len(self.decisions[-6:]))
+        if self.drawn_lines:
+            sys.stdout.write(f"\033[{self.drawn_lines}A")
+        sys.stdout.write("".join(f"\033[2K{line}\n" for line in lines))
+        sys.stdout.flush()
+        self.drawn_lines = len(lines)
+
+    # --- summing up ---------------------------------------------------------------------------------
+    def phase_start(self, name):
+        return next((at for at, phase in self.phases if phase == name), None)
+
+    def merge_generator_timeline(self):
+        """The generator's own per-second record replaces what was sampled: no second is missed."""
+        answer = self.api.get(self.api.load_path(self.load_pod, "/timeline"), timeout=10) if self.load_pod else None
+        by_second = {int(entry["time"]): entry for entry in (answer or {}).get("seconds", [])}
+        for row in self.rows:
+            entry = by_second.get(int(self.started + row["second"]) - 1)
+            if entry:
+                row.update(offered=entry["offered"], served=entry["completed"], failed=entry["failed"],
+                           p50_ms=entry["p50_ms"], p99_ms=entry["p99_ms"])
+
+    def summary(self):
+        spike, calm, rollout = (self.phase_start(n) for n in ("spike", "calm", "rollout"))
+
+        def rows_of(*names):
+            return [r for r in self.rows if r["phase"] in names]
+
+        def violation_seconds(rows):
+            return sum(1 for r in rows if (r["p99_ms"] or 0) > self.target_ms or (r["failed"] or 0) > 0)
+
+        ups = [d for d in self.decisions if d[1] == "web" and d[3] > d[2] and instant(d[0]) - self.started >= spike - 0.5]
+        first_up = instant(ups[0][0]) - self.started - spike if ups else None
+        first_wave = None
+        if ups:  # The pods the first step asked for: when were that many ready?
+            first_wave = next((r["second"] - spike for r in self.rows if r["second"] >= spike and (r["ready"] or 0) >= ups[0][3]), None)
+        in_spike = rows_of("spike")
+        met_again, calm_run = None, 0
+        over = False
+        for r in in_spike:
+            good = r["p99_ms"] is not None and r["p99_ms"] <= self.target_ms
+            over = over or not good
+            calm_run = calm_run + 1 if good else 0
+            if over and calm_run == 5:
+                met_again = r["second"] - 4 - spike
+                break
+        replica_seconds, last = 0.0, self.rows[0]
+        for r in self.rows[1:]:
+            replica_seconds += (last["ready"] or 0) * (r["second"] - last["second"])
+            last = r
+        moves = [1 if after > before else -1 for _at, before, after in self.changes]
+        peak = max((r["ready"] or 0 for r in in_spike), default=0)
+        return {
+            "spike_factor": round(self.options.spike / self.options.rate, 1),
+            "base_rate_per_second": self.options.rate, "spike_rate_per_second": self.options.spike,
+            "seconds_to_first_scale_up": None if first_up is None else round(max(0.0, first_up), 1),
+            "seconds_to_first_wave_ready": None if first_wave is None else round(first_wave, 1),
+            "seconds_to_slo_met_again": None if met_again is None else round(met_again, 1),
+            "slo_never_missed_in_spike": bool(in_spike) and not over,
+            "slo_violation_seconds": violation_seconds(self.rows),
+            "slo_violation_seconds_in_spike": violation_seconds(in_spike),
+            "slo_violation_seconds_in_rollout": violation_seconds(rows_of("rollout")),
+            "latency_target_ms": self.target_ms,
+            "requests": sum(r["served"] or 0 for r in self.rows) + sum(r["failed"] or 0 for r in self.rows),
+            "failed_requests": sum(r["failed"] or 0 for r in self.rows),
+            "failed_requests_in_scale_down": sum(r["failed"] or 0 for r in rows_of("calm")),
+            "failed_requests_in_rollout": sum(r["failed"] or 0 for r in rows_of("rollout")),
+            "replica_seconds": round(replica_seconds),
+            "peak_ready_replicas": peak,
+            "replicas_at_end_of_calm": (rows_of("calm") or [{}])[-1].get("ready"),
+            "replica_changes": len(self.changes),
+            "direction_changes": sum(1 for a, b in zip(moves, moves[1:]) if a != b),
+            "rollout_seconds": self.rollout_seconds,
+            "decisions": [dict(zip(("time", "app", "from", "to", "reason", "message"), d)) for d in self.decisions],
+        }
+
+    def write(self):
+        out = self.options.out
+        os.makedirs(out, exist_ok=True)
+        self.merge_generator_timeline()
+        with open(f"{out}/timeline.csv", "w", newline="") as target:
+            writer = csv.DictWriter(target, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        summary = self.summary()
+        with open(f"{out}/summary.json", "w") as target:
+            json.dump(summary, target, indent=2)
+            target.write("\n")
+        with open(f"{out}/plot.svg", "w") as target:
+            target.write(draw(self.rows, self.phases, self.target_ms,
+                              f"A {summary['spike_factor']:g}x step in load: ScalableApp web on kind"))
+        return summary
+
+    # --- the show -----------------------------------------------------------------------------------
+    def patch_version(self, version):
+        app = self.api.scalable_app("web")
+        container = app["spec"]["template"]["spec"]["containers"][0]
+        container["args"] = [re.sub(r"--version-label=.*", f"--version-label={version}", a) for a in container["args"]]
+        patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": container["args"]}]
+        subprocess.run([self.options.kubectl, "-n", self.options.namespace, "patch", "scalableapp", "web", "--type=json",
+                        "-p", json.dumps(patch)], check=True, stdout=subprocess.DEVNULL)
+
+    def run(self):
+        base, spike = self.options.rate, self.options.spike
+        short = self.options.short
+        self.rollout_seconds = None
+        web = self.api.scalable_app("web")
+        if web is None:
+            raise RuntimeError(f"there is no ScalableApp web in namespace {self.options.namespace}")
+        self.load(f"{base}:3600s")
+        self.begin("steady", f"{base} requests/s")
+        self.run_for(12 if short else 20)
+        self.load(f"{spike}:3600s")
+        self.begin("spike", f"{base} -> {spike} requests/s in one step")
+        self.run_for(45 if short else 80)
+        self.load(f"{base}:3600s")
+        minimum = web["spec"]["replicas"]["min"]
+        self.begin("calm", f"back to {base} requests/s")
+        self.run_for(100, until=lambda r: r["desired"] == minimum and r["ready"] == minimum and not r["terminating"])
+        self.load(f"{base * 3}:3600s")
+        self.begin("more load", f"{base * 3} requests/s, to roll out under")
+        self.run_for(10 if short else 20)
+        version = f"v{int(time.time()) % 100000}"
+        before = (self.api.scalable_app("web") or {}).get("status", {}).get("currentRevision")
+        self.begin("rollout", f"new version {version} under load")
+        began = self.now()
+        self.patch_version(version)
+        self.run_for(100, until=lambda r: r["revision"] not in (None, before) and not r["terminating"])
+        if self.rows[-1]["revision"] not in (None, before):
+            done = next(r["second"] for r in self.rows if r["second"] > began and r["revision"] not in (None, before))
+            self.rollout_seconds = round(done - began, 1)
+        self.begin("end")
+        self.load(f"{base}:600s")
+        self.run_for(3)
+
+
+def report(summary, out):
+    def seconds(value):
+        return "did not happen" if value is None else f"{value:g} s"
+
+    slo = "never missed" if summary["slo_never_missed_in_spike"] else seconds(summary["seconds_to_slo_met_again"])
+    rows = [
+        ("load", f"{summary['base_rate_per_second']} -> {summary['spike_rate_per_second']} requests/s in one step, open loop"),
+        ("spike to first scale-up", seconds(summary["seconds_to_first_scale_up"])),
+        ("spike to first new pods warm", seconds(summary["seconds_to_first_wave_ready"])),
+        (f"spike to p99 under {summary['latency_target_ms']:g} ms again", slo),
+        ("seconds over the SLO", f"{summary['slo_violation_seconds']} ({summary['slo_violation_seconds_in_spike']} in the spike, "
+                                 f"{summary['slo_violation_seconds_in_rollout']} in the rollout)"),
+        ("requests / failed", f"{summary['requests']:.0f} / {summary['failed_requests']:.0f} "
+                              f"({summary['failed_requests_in_scale_down']:.0f} in scale-down, {summary['failed_requests_in_rollout']:.0f} in the rollout)"),
+        ("replicas", f"peak {summary['peak_ready_replicas']}, {summary['replica_changes']} changes, "
+                     f"{summary['direction_changes']} changes of direction, {summary['replica_seconds']} replica-seconds"),
+        ("rollout under load", seconds(summary["rollout_seconds"])),
+    ]
+    print("\nSummary")
+    for name, value in rows:
+        print(f"  {name:<34} {value}")
+    print(f"\n  {out}/summary.json  {out}/timeline.csv  {out}/plot.svg")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--kubectl", default="kubectl")
+    parser.add_argument("--namespace", default="demo")
+    parser.add_argument("--out", default="demo-out")
+    parser.add_argument("--rate", type=int, default=40, help="requests/s before and after the spike")
+    parser.add_argument("--spike", type=int, default=400, help="requests/s in the spike")
+    parser.add_argument("--short", action="store_true", help="shorter phases, for tests")
+    options = parser.parse_args()
+    show = None
+    try:
+        show = Show(options)
+        show.run()
+        report(show.write(), options.out)
+        return 0
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was seen so far is written", file=sys.stderr)
+        if show and show.rows:
+            show.write()
+        return 130
+    except (RuntimeError, subprocess.CalledProcessError, FileNotFoundError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if show:
+            show.api.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The CRD on a real API server: good manifests go in and get their defaults, each mistake gets its own message,
+# and kubectl scale works. Needs KUBECONFIG.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+failed=0
+check() { # NAME HAYSTACK NEEDLE
+  if grep -qF -- "$3" <<<"$2"; then echo "ok $1"; else echo "not ok $1: wanted [$3], got [$2]"; failed=1; fi
+}
+check "the CRD is accepted" "$(kubectl apply -f crds/ 2>&1)" scalableapps.scalableapp.io
+kubectl wait --for=condition=Established crd/scalableapps.scalableapp.io --timeout=30s >/dev/null
+kubectl create namespace crd-test >/dev/null 2>&1
+for file in examples/*.yaml; do
+  check "$file is accepted" "$(kubectl -n crd-test apply -f "$file" 2>&1)" created
+done
+for file in tests/manifests/invalid/*.yaml; do
+  check "$(basename "$file" .yaml) is refused with its message" "$(kubectl -n crd-test apply -f "$file" 2>&1)" "$(sed -n '1s/^# expect: //p' "$file")"
+done
+check "defaults are filled in" "$(kubectl -n crd-test get sapp worker -o jsonpath='{.spec.behavior.scaleUp.policies[0].value} {.spec.rollout.maxSurge} {.spec.intervalSeconds}')" "100 25% 2"
+check "kubectl scale sets the override" "$(kubectl -n crd-test scale scalableapp/web --replicas=4 2>&1; kubectl -n crd-test get sapp web -o jsonpath='{.spec.replicas.override}')" 4
+check "kubectl scale beyond max is refused" "$(kubectl -n crd-test scale scalableapp/web --replicas=40 2>&1)" "must be from replicas.min to replicas.max"
+check "columns are printed" "$(kubectl -n crd-test get sapp)" "MIN   MAX   DESIRED"
+check "every field is described" "$(kubectl explain scalableapp.spec.behavior.scaleUp.policies 2>&1)" "How much may change in a period"
+exit $failed

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# Counts what ran: gtest cases by their XML-free summary lines, and checks of shell scripts ("ok NAME" / "not ok NAME").
+passed=0 failed=0 skipped=0
+
+# tally FILE: adds the cases of a gtest or check output.
+tally() {
+  local file=$1
+  passed=$((passed + $(grep -cE '^(\[       OK \] [^ ]+ \(|ok )' "$file" || true)))
+  failed=$((failed + $(grep -cE '^(\[  FAILED  \] [^ ]+ \(|not ok )' "$file" || true)))
+  skipped=$((skipped + $(grep -cE '^\[  SKIPPED \] [^ ]+ \(' "$file" || true)))
+}
+
+# run_counted NAME COMMAND...: COMMAND's output is kept, shown when something failed, and counted. A command that
+# fails without naming a failed case counts as one.
+run_counted() {
+  local name=$1 log=$logs/test-$1.log before=$failed rc=0
+  shift
+  "$@" >"$log" 2>&1 || rc=$?
+  tally "$log"
+  if [ "$rc" != 0 ] && [ "$failed" = "$before" ]; then failed=$((failed + 1)); fi
+  if [ "$rc" != 0 ]; then
+    grep -E '^(\[  FAILED|not ok)|Failure|FAILED|error' "$log" | head -n 20 >&2 || true
+    say "FAILED $name (exit $rc); last lines of $log:"
+    tail -n 40 "$log" >&2
+  else
+    say "ok     $name"
+  fi
+}
+
+test_binaries() { # LABEL
+  local label=$1
+  (cd build/release && ctest -L "^$label\$" -N --show-only=json-v1) |
+    python3 -c 'import json,sys; [print(t["command"][0]) for t in json.load(sys.stdin)["tests"]]'
+}
+
+run_ctest() {
+  local binary
+  for binary in $(test_binaries "$1"); do run_counted "$(basename "$binary")" "$binary"; done
+}
+
+run_script() { run_counted "$(basename "$1" .sh)" bash "$1"; }
+
+# The integration binaries share one etcd and kube-apiserver.
+run_under_apiserver() {
+  local binary
+  for binary in $(test_binaries integration); do
+    run_counted "$(basename "$binary")" scripts/apiserver run -- "$binary"
+  done
+  for script in tests/apiserver/*.sh; do
+    [ -e "$script" ] && run_counted "$(basename "$script" .sh)" scripts/apiserver run -- bash "$script"
+  done
+}
+
+closing_line() {
+  if [ "$skipped" != 0 ]; then say "$skipped cases were skipped: see the logs for why"; fi
+  echo "$passed passed, $failed failed$([ "$skipped" = 0 ] || echo ", $skipped skipped")"
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}
