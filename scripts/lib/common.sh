@@ -62,7 +62,7 @@ with_log() {
   log=$logs/$name.$BASHPID.log
   ln -sfn "${log##*/}" "$logs/$name.log"
   find "$logs" -name "$name.*.log" ! -path "$log" -mmin +120 -delete 2>/dev/null || true
-  heartbeat "$name" "$log" "$BASHPID" </dev/null &
+  heartbeat "$name" "$log" "$BASHPID" </dev/null 9>&- &
   pulse=$!
   # In the foreground, so that Ctrl-C reaches it.
   set +e

@@ -55,11 +55,12 @@ refuse_slow_storage() {
 }
 
 # A packet to a service or pod address that no rule translates (kube-proxy still starting, say) must not leave this
-# machine: something out there may answer, and the connection then stays with the wrong peer.
+# machine: something out there may answer, and the connection then stays with the wrong peer. Refused rather than
+# dropped, so that the client tries again at once instead of after its time-out (CoreDNS would be Ready 30 s later).
 keep_cluster_ranges_in() {
   local range
   for range in $cluster_ranges; do
-    iptables -C DOCKER-USER -d "$range" -j DROP 2>/dev/null || iptables -I DOCKER-USER -d "$range" -j DROP
+    iptables -C DOCKER-USER -d "$range" -j REJECT 2>/dev/null || iptables -I DOCKER-USER -d "$range" -j REJECT
   done
 }
 

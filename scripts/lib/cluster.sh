@@ -1,0 +1,164 @@
+# shellcheck shell=bash
+# A kind cluster, wherever its node image comes from, with a kubeconfig of its own under $cache.
+# For: cluster_up, cluster_down, cluster_load, cluster_status, cluster_kubeconfig. Not for: what runs on the cluster.
+
+if [ -n "${SCALABLEAPP_CLUSTER_SOURCED:-}" ]; then return 0; fi
+SCALABLEAPP_CLUSTER_SOURCED=yes
+# shellcheck source-path=SCRIPTDIR source=node_image.sh
+. "$(dirname "${BASH_SOURCE[0]}")/node_image.sh"
+
+default_cluster=scalableapp
+cluster_config=$scripts_dir/../kind-config.yaml
+
+cluster_kubeconfig() { printf '%s\n' "$cache/kubeconfig-${1:-$default_cluster}"; }
+
+on_cluster() { # NAME KUBECTL-ARGUMENTS...
+  local kubeconfig
+  kubeconfig=$(cluster_kubeconfig "$1")
+  shift
+  kubectl --kubeconfig "$kubeconfig" --request-timeout=10s "$@"
+}
+
+node_containers() { # NAME [docker ps flags]
+  docker ps --filter "label=io.x-k8s.kind.cluster=$1" --format '{{.Names}}' "${@:2}"
+}
+
+node_ready() { # NAME
+  [ "$(on_cluster "$1" get nodes -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}' 2>/dev/null)" = True ]
+}
+
+# A node's container does not outlive a restart of the machine or of the daemon in a usable state: its address has
+# changed and the certificates name the old one. So: all of them running and the node Ready, or it is made anew.
+cluster_healthy() { # NAME
+  local waited=0
+  [ -n "$(node_containers "$1")" ] && [ "$(node_containers "$1")" = "$(node_containers "$1" --all)" ] || return 1
+  kind get kubeconfig --name "$1" >"$(cluster_kubeconfig "$1").part" 2>/dev/null || return 1
+  chmod 600 "$(cluster_kubeconfig "$1").part"
+  mv "$(cluster_kubeconfig "$1").part" "$(cluster_kubeconfig "$1")"
+  until node_ready "$1"; do
+    [ "$waited" -lt 30 ] || return 1
+    if [ "$waited" = 0 ]; then say "cluster '$1' is there but not Ready; giving it up to 60 s"; fi
+    waited=$((waited + 1))
+    sleep 2
+  done
+}
+
+# A node image built here brings a static pod network, which is for one node.
+effective_config() {
+  if [ "$node_image_is_ours" = yes ]; then
+    sed 's/^networking:$/networking:\n  disableDefaultCNI: true/' "$cluster_config"
+  else
+    cat "$cluster_config"
+  fi
+}
+
+create_cluster() { # NAME
+  local kubeconfig
+  kubeconfig=$(cluster_kubeconfig "$1")
+  effective_config >"$cache/kind-$1.yaml"
+  # kind waits for the node; what it starts on the node is small enough to be slow only under load
+  kind create cluster --name "$1" --image "$node_image" --config "$cache/kind-$1.yaml" --kubeconfig "$kubeconfig" --wait 180s
+  # one node has no use for two
+  on_cluster "$1" -n kube-system scale deployment coredns --replicas=1
+  on_cluster "$1" -n kube-system rollout status deployment coredns --timeout=90s --request-timeout=100s
+}
+
+up_unless_healthy() { # NAME
+  local began=$SECONDS
+  if cluster_healthy "$1"; then
+    say "cluster '$1' is up already; using it"
+    return 0
+  fi
+  if [ -n "$(node_containers "$1" --all)" ]; then
+    step "cluster '$1' is not usable (stopped, or not Ready); making it anew"
+    with_log "delete-$1" kind delete cluster --name "$1" --kubeconfig "$(cluster_kubeconfig "$1")"
+  fi
+  ensure_node_image
+  step "creating cluster '$1' from $node_image"
+  with_log "create-$1" create_cluster "$1"
+  say "cluster '$1' is Ready after $((SECONDS - began)) s"
+}
+
+# cluster_up [NAME]: afterwards a Ready cluster, and $(cluster_kubeconfig NAME) leads to it.
+cluster_up() {
+  local name=${1:-$default_cluster}
+  ensure_docker
+  ensure_kind
+  ensure_kubectl
+  with_lock "cluster-$name" up_unless_healthy "$name"
+  say "export KUBECONFIG=$(cluster_kubeconfig "$name")"
+}
+
+cluster_down() {
+  local name=${1:-$default_cluster}
+  if ! command -v docker >/dev/null || ! docker_answers || [ -z "$(node_containers "$name" --all)" ]; then
+    say "no cluster '$name'"
+  else
+    ensure_kind
+    step "deleting cluster '$name'"
+    with_lock "cluster-$name" with_log "delete-$name" kind delete cluster --name "$name" --kubeconfig "$(cluster_kubeconfig "$name")"
+  fi
+  rm -f "$(cluster_kubeconfig "$name")"
+}
+
+cluster_status() {
+  local name=${1:-$default_cluster}
+  if ! command -v docker >/dev/null || ! docker_answers; then
+    say "no Docker daemon answers, so no cluster runs"
+    return 1
+  fi
+  if [ -z "$(node_containers "$name" --all)" ]; then
+    say "no cluster '$name'; start it with: scripts/cluster up --name $name"
+    return 1
+  fi
+  ensure_kubectl
+  on_cluster "$name" get nodes -o wide
+  on_cluster "$name" get pods --all-namespaces
+}
+
+# ------------------------------------------------------------------------------------------------------ loading images
+
+# the name under which the node's containerd keeps an image: with a host and a namespace
+full_image_name() {
+  case $1 in
+    *.*/* | localhost*/* | *:*/*) printf '%s\n' "$1" ;;
+    */*) printf 'docker.io/%s\n' "$1" ;;
+    *) printf 'docker.io/library/%s\n' "$1" ;;
+  esac
+}
+
+# What was loaded is remembered in files on the node, keyed by docker's image id, and believed only as long as the
+# node's name still points at what that load left.
+loaded_target() { # NODE FULL-NAME
+  docker exec "$1" ctr -n k8s.io images ls "name==$2" 2>/dev/null | awk 'NR == 2 { print $3 }'
+}
+
+node_has_image() { # NODE FULL-NAME ID
+  local noted
+  noted=$(docker exec "$1" cat "/kind/loaded/$3" 2>/dev/null) || return 1
+  [ -n "$noted" ] && [ "$noted" = "$2 $(loaded_target "$1" "$2")" ]
+}
+
+transfer_image() { # NODE IMAGE FULL-NAME ID
+  docker save "$2" | docker exec -i "$1" ctr -n k8s.io images import --digests --snapshotter overlayfs -
+  docker exec "$1" sh -c "mkdir -p /kind/loaded && printf '%s\n' '$3 $(loaded_target "$1" "$3")' >/kind/loaded/$4"
+}
+
+# cluster_load NAME IMAGE...: onto every node, unless it is there with this content already. Pods that use it say
+# imagePullPolicy: IfNotPresent.
+cluster_load() {
+  local name=$1 node image id full nodes
+  shift
+  nodes=$(node_containers "$name")
+  [ -n "$nodes" ] || fail "no cluster '$name' to load images onto" "start it with: scripts/cluster up --name $name"
+  for image in "$@"; do
+    id=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null) ||
+      fail "no image '$image' in Docker" "build or pull it first; 'docker images' lists what there is"
+    full=$(full_image_name "$image")
+    for node in $nodes; do
+      if node_has_image "$node" "$full" "$id-${full//[^a-z0-9.]/-}"; then continue; fi
+      say "loading $image onto $node"
+      with_log "load-${image//[^a-z0-9.]/-}" transfer_image "$node" "$image" "$full" "$id-${full//[^a-z0-9.]/-}"
+    done
+  done
+}
