@@ -14,7 +14,23 @@ std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+ObjectReference reference_to(const api::ScalableApp& app) {
+  return {.api_version = api_version(kScalableApps),
+          .kind = std::string(kScalableApps.kind),
+          .namespace_name = app.metadata.namespace_name,
+          .name = app.metadata.name,
+          .uid = app.metadata.uid};
+}
+
 }  // namespace
+
+void EventRecorder::normal(const api::ScalableApp& app, std::string reason, std::string message) {
+  record({reference_to(app), EventType::kNormal, std::move(reason), std::move(message)});
+}
+
+void EventRecorder::warning(const api::ScalableApp& app, std::string reason, std::string message) {
+  record({reference_to(app), EventType::kWarning, std::move(reason), std::move(message)});
+}
 
 std::string encode_event(const EventWrite& write, const EventSource& source) {
   const ObjectReference& about = write.event.about;

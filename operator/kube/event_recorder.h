@@ -13,6 +13,7 @@
 #include <string>
 #include <thread>
 
+#include "operator/api/scalable_app.h"
 #include "operator/kube/client.h"
 #include "operator/kube/event_correlator.h"
 #include "operator/platform/clock.h"
@@ -27,6 +28,9 @@ class EventRecorder {
  public:
   virtual ~EventRecorder() = default;
   virtual void record(const Event& event) = 0;
+
+  void normal(const api::ScalableApp& app, std::string reason, std::string message);
+  void warning(const api::ScalableApp& app, std::string reason, std::string message);
 };
 
 struct EventSource {

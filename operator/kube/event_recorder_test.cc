@@ -216,8 +216,12 @@ TEST_F(EventRecorderTest, WritesWhatIsLeftWhenItEndsUnlessTheServerIsAway) {
 
 TEST(FakeEventRecorder, KeepsEventsAsText) {
   FakeEventRecorder recorder;
-  recorder.record(scaled(3));
-  EXPECT_THAT(recorder.events(), ElementsAre("Normal Scaled web: to 3"));
+  api::ScalableApp web;
+  web.metadata.name = "web";
+  recorder.normal(web, "ScaledUp", "from 2 to 3");
+  recorder.warning(web, "SpecInvalid", "no");
+  EXPECT_THAT(recorder.events(),
+              ElementsAre("Normal ScaledUp web: from 2 to 3", "Warning SpecInvalid web: no"));
 }
 
 }  // namespace
