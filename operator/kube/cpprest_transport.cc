@@ -240,7 +240,8 @@ class CpprestTransport final : public HttpTransport {
       if (!ended) return tl::unexpected(std::move(ended.error()));
       return response;
     } catch (const std::exception& error) {
-      return broken(error.what(), cancel);
+      return broken(never_connected(error.what()) ? ErrorCode::kUnavailable : ErrorCode::kTimeout,
+                    error.what(), cancel);
     }
   }
 
@@ -274,7 +275,7 @@ class CpprestTransport final : public HttpTransport {
       }
       return response;
     } catch (const std::exception& error) {
-      return broken(error.what(), cancel);
+      return broken(ErrorCode::kUnavailable, error.what(), cancel);
     }
   }
 
@@ -310,10 +311,10 @@ class CpprestTransport final : public HttpTransport {
     return {};
   }
 
-  static tl::unexpected<Error> broken(const char* what,
+  static tl::unexpected<Error> broken(ErrorCode code, const char* what,
                                       const pplx::cancellation_token_source& cancel) {
     cancel.cancel();
-    return fail(never_connected(what) ? ErrorCode::kUnavailable : ErrorCode::kTimeout, what);
+    return fail(code, what);
   }
 
   const Clock& clock_;
