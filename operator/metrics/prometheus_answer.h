@@ -1,0 +1,31 @@
+// Reads the answers of Prometheus' /api/v1/query. Pure; takes any bytes and never throws.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "operator/base/result.h"
+#include "operator/metrics/query.h"
+
+namespace scalableapp::metrics {
+
+// More series than this for one query are an error of that query: no app has so many pods, and a
+// selector that forgot its labels must not fill the memory.
+inline constexpr std::size_t kMaxSeries = 5000;
+
+struct Answer {
+  bool is_scalar = false;
+  std::vector<Result<std::vector<Sample>>> queries;  // By the index in kQueryLabel.
+};
+
+// The answer to `count` combined queries, or to a single one, whose series need no kQueryLabel.
+// kDecode when the body is no such answer; a matrix or string is an error of the query.
+Result<Answer> parse_answer(std::string_view body, std::size_t count);
+
+// What an answer with an HTTP status of 400 and more says. kInvalid: Prometheus understood the
+// request and one of its queries is wrong (400 and 422 with its error object); kTimeout: evaluation
+// took too long; else the code of the status, kUnavailable if there is none.
+Error parse_failure(int http_status, std::string_view body);
+
+}  // namespace scalableapp::metrics

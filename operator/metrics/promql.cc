@@ -1,0 +1,194 @@
+#include "operator/metrics/promql.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <iterator>
+#include <utility>
+
+namespace scalableapp::metrics {
+namespace {
+
+bool is_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '_';
+}
+
+// For the inside of a double-quoted PromQL string; the same text where nothing needs escaping.
+std::string escape_label_value(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+// A regular expression that matches `text` alone. A dot becomes [.], which needs no backslash and
+// so reads the same within any quotes.
+std::string escape_regex(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '.') {
+      out += "[.]";
+    } else {
+      // RE2 takes a backslash before any ASCII punctuation; other bytes stand for themselves.
+      if (!is_name_char(c) && c > ' ' && c < '\x7f') out += '\\';
+      out += c;
+    }
+  }
+  return out;
+}
+
+// Pods are called <ReplicaSet>-<5 characters>, ReplicaSets <app>-<hash>. The API server cuts a
+// pod's generated name to 63 characters (apiserver/pkg/storage/names), and with it the hash of an
+// app whose own name is long.
+std::string pods_regex(std::string_view name) {
+  constexpr std::size_t kLongestBase = 58;
+  constexpr std::size_t kLongestHash = 10;
+  if (name.size() + kLongestHash + 2 <= kLongestBase) {
+    return escape_regex(name) + "-[a-z0-9]+-[a-z0-9]+";
+  }
+  return escape_regex(name.substr(0, kLongestBase)) + "[-a-z0-9]*";
+}
+
+std::string render_latency(const api::MetricSpec& metric, std::string_view selector) {
+  return fmt::format(
+      "histogram_quantile({quantile}, sum by (le) (rate({latency}_bucket{selector}[{window}s]))) "
+      ">= 0 or label_replace(sum(rate({latency}_count{selector}[{window}s])) == 0 unless "
+      "sum(last_over_time({in_flight}{selector}[{window}s])) > 0, \"{idle}\", \"true\", \"\", "
+      "\"\")",
+      fmt::arg("quantile", metric.quantile), fmt::arg("latency", kLatencyMetric),
+      fmt::arg("selector", selector), fmt::arg("window", metric.window_seconds),
+      fmt::arg("in_flight", kInFlightMetric), fmt::arg("idle", kIdleLabel));
+}
+
+}  // namespace
+
+std::string render_template(std::string_view query, const api::ObjectKey& app) {
+  const std::array<std::pair<std::string_view, std::string>, 3> values{
+      {{"$(namespace)", escape_label_value(app.namespace_name)},
+       {"$(name)", escape_label_value(app.name)},
+       {"$(pods)", escape_label_value(pods_regex(app.name))}}};
+  std::string out;
+  while (!query.empty()) {
+    const auto value = std::find_if(values.begin(), values.end(),
+                                    [&](const auto& v) { return query.starts_with(v.first); });
+    if (value != values.end()) {
+      out += value->second;
+      query.remove_prefix(value->first.size());
+    } else {
+      out += query.front();
+      query.remove_prefix(1);
+    }
+  }
+  return out;
+}
+
+std::string render(const api::MetricSpec& metric, const api::ObjectKey& app) {
+  if (!metric.query.empty()) return render_template(metric.query, app);
+  const std::string selector =
+      render_template(R"q({namespace="$(namespace)",pod=~"$(pods)"})q", app);
+  switch (metric.type) {
+    case api::MetricType::kLatency:
+      return render_latency(metric, selector);
+    case api::MetricType::kCpu:
+      return fmt::format("sum by (pod) (rate({}{}[{}s]))", kCpuMetric, selector,
+                         metric.window_seconds);
+    case api::MetricType::kQueueLength:
+      return fmt::format(R"(max(last_over_time({}{{namespace="{}",queue="{}"}}[{}s])))",
+                         kQueueMetric, escape_label_value(app.namespace_name),
+                         escape_label_value(metric.queue.empty() ? app.name : metric.queue),
+                         metric.window_seconds);
+    case api::MetricType::kPrometheus:
+      break;
+  }
+  return {};
+}
+
+Result<void> check_self_contained(std::string_view query) {
+  std::string closers;
+  bool has_text = false;
+  for (std::size_t i = 0; i < query.size(); ++i) {
+    const char c = query[i];
+    if (c == '#') {
+      i = std::min(query.find('\n', i), query.size());
+      continue;
+    }
+    if (c != ' ' && c != '\t' && c != '\r' && c != '\n') has_text = true;
+    switch (c) {
+      case '(':
+        closers += ')';
+        break;
+      case '[':
+        closers += ']';
+        break;
+      case '{':
+        closers += '}';
+        break;
+      case ')':
+      case ']':
+      case '}':
+        if (closers.empty() || closers.back() != c) {
+          return fail(ErrorCode::kInvalid,
+                      fmt::format("query: '{}' at character {} closes nothing", c, i + 1));
+        }
+        closers.pop_back();
+        break;
+      case '"':
+      case '\'':
+      case '`': {
+        const std::size_t opened = i++;
+        while (i < query.size() && query[i] != c) {
+          if (c != '`' && query[i] == '\n') break;
+          i += c != '`' && query[i] == '\\' ? 2U : 1U;
+        }
+        if (i >= query.size() || query[i] != c) {
+          return fail(ErrorCode::kInvalid,
+                      fmt::format("query: the string at character {} is not closed", opened + 1));
+        }
+        break;
+      }
+      default:
+        break;
+    }
+  }
+  if (!closers.empty()) {
+    return fail(ErrorCode::kInvalid, fmt::format("query: a '{}' is missing", closers.back()));
+  }
+  if (!has_text) return fail(ErrorCode::kInvalid, "query: is empty");
+  return {};
+}
+
+namespace {
+
+void append_tree(std::span<const QueryPart> parts, std::size_t first, std::string& out) {
+  if (parts.size() == 1) {
+    // The line break ends a comment that the part may end in.
+    fmt::format_to(std::back_inserter(out), "label_replace({}({}\n), \"{}\", \"{}\", \"\", \"\")",
+                   parts[0].is_scalar ? "vector" : "", parts[0].text, kQueryLabel, first);
+    return;
+  }
+  const std::size_t middle = parts.size() / 2;
+  out += '(';
+  append_tree(parts.first(middle), first, out);
+  out += " or ";
+  append_tree(parts.subspan(middle), first + middle, out);
+  out += ')';
+}
+
+}  // namespace
+
+std::string combine(std::span<const QueryPart> parts) {
+  std::string out;
+  if (!parts.empty()) append_tree(parts, 0, out);
+  return out;
+}
+
+}  // namespace scalableapp::metrics

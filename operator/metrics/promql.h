@@ -1,0 +1,52 @@
+// PromQL as text: the built-in queries of each metric type, the placeholders of user queries, and
+// the combination of many instant queries into one. Pure; evaluates and parses nothing.
+//
+// The built-in queries look only at samples within the metric's window (rate and last_over_time
+// over a range), never at Prometheus' lookback, which makes a target that died minutes ago look
+// alive.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "operator/api/scalable_app.h"
+#include "operator/base/result.h"
+
+namespace scalableapp::metrics {
+
+// The metric names that a workload exposes to be scaled without a query of its own.
+inline constexpr std::string_view kLatencyMetric = "http_request_duration_seconds";  // Histogram.
+inline constexpr std::string_view kInFlightMetric = "http_requests_in_flight";  // Gauge, optional.
+inline constexpr std::string_view kCpuMetric = "process_cpu_seconds_total";     // Counter.
+inline constexpr std::string_view kQueueMetric = "queue_length";  // Gauge with label `queue`.
+
+// Tells the answers of a combined query apart; its value is the query's index.
+inline constexpr std::string_view kQueryLabel = "scalableapp_query";
+// A series with this label and the value "true" says: it works, and there is nothing to measure.
+inline constexpr std::string_view kIdleLabel = "scalableapp_idle";
+
+// Replaces $(namespace), $(name) and $(pods), a regular expression of the app's pod names. The
+// names are DNS labels, so the replacements are the same within any of PromQL's quotes; other
+// characters come out escaped for double quotes.
+std::string render_template(std::string_view query, const api::ObjectKey& app);
+
+// The query of `metric`: its own, with the placeholders replaced, or the one built in for its type.
+// Latency yields a series marked idle when no request was finished in the window and none is in
+// flight (where the workload tells), and nothing when that cannot be known.
+std::string render(const api::MetricSpec& metric, const api::ObjectKey& app);
+
+// kInvalid for text that could reach beyond its own place in a combined query: brackets that do not
+// match outside of strings and comments, an open string, or no text at all.
+Result<void> check_self_contained(std::string_view query);
+
+struct QueryPart {
+  std::string_view text;   // Must have passed check_self_contained.
+  bool is_scalar = false;  // Its type is scalar, which has no labels.
+};
+// One query whose answer has each part's series with kQueryLabel = index of the part. Parts are
+// joined as a balanced tree: `or` compares all series of one side with those of the other, so a
+// chain of n costs n^2.
+std::string combine(std::span<const QueryPart> parts);
+
+}  // namespace scalableapp::metrics

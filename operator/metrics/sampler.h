@@ -1,0 +1,83 @@
+// Keeps the newest answers of a Prometheus to every app's queries. Threads of its own ask, at most
+// `workers` requests at a time, what the SamplingPlan says is due; readers never wait for the
+// network. Decides nothing about what an old or missing answer means (query.h, scaling/).
+// Thread-safe.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "operator/api/meta.h"
+#include "operator/kube/transport.h"
+#include "operator/metrics/query.h"
+#include "operator/metrics/sampling_plan.h"
+#include "operator/platform/clock.h"
+
+namespace scalableapp::metrics {
+
+// For Endpoint::request_timeout of the sampler's transport: a little more than what Prometheus is
+// given to evaluate, so that its own word on a slow query arrives.
+inline constexpr milliseconds kEvaluationTimeout{2'000};
+inline constexpr milliseconds kRequestTimeout{2'500};
+
+struct SamplerOptions {
+  SamplingPlan::Options plan = {};
+  int workers = 2;  // One slow answer does not hold up the others.
+};
+
+// Called on the sampler's threads with no lock held; both must be quick and may call the sampler.
+struct SamplerObserver {
+  // After every attempt to get news for the app, successful or not, at its interval.
+  std::function<void(const api::ObjectKey& app)> on_sample = {};
+  // After every request: "ok" or the error's code, and the number of queries in it (0: a probe).
+  std::function<void(milliseconds duration, std::string_view result, std::size_t queries)>
+      on_query = {};
+};
+
+class Sampler {
+ public:
+  // `transport` and `clock` must outlive the sampler. Nothing is asked before start.
+  Sampler(kube::HttpTransport& transport, const Clock& clock, SamplerObserver observer,
+          SamplerOptions options = {});
+  ~Sampler() { stop(); }
+  Sampler(const Sampler&) = delete;
+  Sampler& operator=(const Sampler&) = delete;
+
+  void start();
+  // Cancels requests in flight and joins; no callback runs after it. Not from a callback.
+  void stop();
+
+  // Replaces the app's queries; those that stay keep their answers.
+  void subscribe(const api::ObjectKey& app, const std::vector<Query>& queries);
+  void unsubscribe(const api::ObjectKey& app);
+
+  // Nothing: no such query, or neither answered nor failed yet.
+  std::optional<QueryResult> latest(const api::ObjectKey& app, const std::string& id) const;
+
+  // Why Prometheus does not answer; nothing while it does.
+  std::optional<Error> source_error() const;
+
+ private:
+  void work(std::stop_token stop);
+  Result<Answer> ask(const SamplingPlan::Batch& batch, std::stop_token stop);
+  void tell(const std::vector<api::ObjectKey>& apps) const;
+
+  kube::HttpTransport& transport_;
+  const Clock& clock_;
+  const SamplerObserver observer_;
+  const SamplerOptions options_;
+
+  mutable std::mutex mutex_;  // Guards plan_.
+  std::condition_variable_any changed_;
+  SamplingPlan plan_;
+
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace scalableapp::metrics
