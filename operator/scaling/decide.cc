@@ -43,14 +43,16 @@ const MetricReading* find_reading(const Observation& observation, std::string_vi
   return found == observation.readings.end() ? nullptr : &*found;
 }
 
+// By name, so that the order of spec.metrics does not show.
 std::string missing_metrics(std::span<const Signal> signals) {
-  std::string text;
+  std::vector<std::string> missing;
   for (const Signal& signal : signals) {
-    if (signal.proposal) continue;
-    fmt::format_to(std::back_inserter(text), "{}{} ({})", text.empty() ? "" : "; ",
-                   signal.metric->name, signal.missing);
+    if (!signal.proposal) {
+      missing.push_back(fmt::format("{} ({})", signal.metric->name, signal.missing));
+    }
   }
-  return text;
+  std::ranges::sort(missing);
+  return fmt::format("{}", fmt::join(missing, "; "));
 }
 
 // The number on its way down the pipeline: what changes it leaves a step and a clamp behind.
@@ -211,7 +213,7 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
       {"metrics", current, combined.proposed,
        fmt::format("{} of {} metrics have a value", combined.usable, signals.size())});
   Pipeline pipeline(decision, combined.proposed);
-  if (combined.replicas != combined.proposed) {
+  if (combined.replicas != combined.proposed && !spec.override_replicas) {
     pipeline.clamp("missingMetrics", combined.replicas, missing_metrics(signals));
   }
   if (spec.override_replicas) {
