@@ -140,7 +140,7 @@ node_has_image() { # NODE FULL-NAME ID
 }
 
 transfer_image() { # NODE IMAGE FULL-NAME ID
-  docker save "$2" | docker exec -i "$1" ctr -n k8s.io images import --digests --snapshotter overlayfs -
+  docker save "$2" | docker exec -i "$1" ctr -n k8s.io images import --snapshotter overlayfs -
   docker exec "$1" sh -c "mkdir -p /kind/loaded && printf '%s\n' '$3 $(loaded_target "$1" "$3")' >/kind/loaded/$4"
 }
 
