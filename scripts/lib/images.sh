@@ -164,9 +164,9 @@ unpack_packages() {
   done
 }
 
-# the packages of libraries that what is unpacked so far says it needs
+# The packages of libraries that what is unpacked so far says it needs; the C library is the one the loader belongs to.
 library_dependencies() { # ROOT
-  cat "$1"/.unpacked/* | tr ',|' '\n' | sed 's/^[[:space:]]*//; s/[[:space:]:(].*$//' | grep '^lib' | sort -u
+  cat "$1"/.unpacked/* | tr ',|' '\n' | sed 's/^[[:space:]]*//; s/[[:space:]:(].*$//' | grep '^lib' | grep -vx libc6 | sort -u
 }
 
 unpack_program() { # ROOT PROGRAM PACKAGE...: and the libraries that this machine lacks

@@ -119,6 +119,8 @@ ensure_go() {
   fi
   # A Debian Go may not switch toolchains by itself; a module that wants a newer patch release would fail then.
   export GOTOOLCHAIN=auto
+  # what another Go's directory was set for
+  if [ "$program" != "$(command -v go || true)" ]; then unset GOROOT; fi
   PATH="$(dirname "$program"):$PATH"
   # pinned programs still come first
   PATH="$cache/bin:$PATH"
