@@ -1,0 +1,24 @@
+// What the worker can be told on its command line.
+#pragma once
+
+#include <string>
+
+#include "workload/common/flags.h"
+
+namespace scalableapp::workload {
+
+struct WorkerOptions {
+  std::string address = "0.0.0.0";
+  int admin_port = 9100;
+  std::string redis = "127.0.0.1:6379";
+  std::string queue = "jobs";
+  double job_ms = 50;
+  double job_cpu_ms = 2;
+  int concurrency = 2;
+  double drain_seconds = 20;
+};
+
+// Binds the flags to `options`, which must outlive the set.
+FlagSet worker_flags(WorkerOptions& options);
+
+}  // namespace scalableapp::workload
