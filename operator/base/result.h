@@ -1,6 +1,6 @@
 // Result<T>: the outcome of anything the world can make fail, as a value. Errors carry a code to
-// branch on, a message a person can act on (with the object or the JSON pointer in it), and, where a
-// server named one, the time after which a retry makes sense. Nothing here throws or does IO.
+// branch on, a message a person can act on (with the object or the JSON pointer in it), and, where
+// a server named one, the time after which a retry makes sense. Nothing here throws or does IO.
 //
 //   Result<Pod> pod = decode_pod(json);
 //   if (!pod) return tl::unexpected(pod.error());
@@ -9,9 +9,8 @@
 #include <chrono>
 #include <optional>
 #include <string>
-#include <utility>
-
 #include <tl/expected.hpp>
+#include <utility>
 
 namespace scalableapp {
 
@@ -45,7 +44,8 @@ using Result = tl::expected<T, Error>;
 // The code's name as it appears in logs and metric labels, e.g. "conflict".
 const char* to_string(ErrorCode code);
 
-// Builds the error side of any Result: `return fail(ErrorCode::kInvalid, "spec.replicas.max: ...");`
+// Builds the error side of any Result: `return fail(ErrorCode::kInvalid, "spec.replicas.max:
+// ...");`
 inline tl::unexpected<Error> fail(ErrorCode code, std::string message) {
   return tl::unexpected<Error>(Error{code, std::move(message), {}});
 }

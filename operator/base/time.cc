@@ -1,9 +1,9 @@
 #include "operator/base/time.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cstdint>
-
-#include <fmt/format.h>
 
 namespace scalableapp {
 namespace {
@@ -50,11 +50,13 @@ bool read_char(std::string_view text, std::size_t& at, char wanted) {
 }
 
 tl::unexpected<Error> bad_time(std::string_view text) {
-  return fail(ErrorCode::kDecode, fmt::format("\"{}\" is no RFC 3339 time such as 2026-01-31T12:00:00Z", text));
+  return fail(ErrorCode::kDecode,
+              fmt::format("\"{}\" is no RFC 3339 time such as 2026-01-31T12:00:00Z", text));
 }
 
 tl::unexpected<Error> bad_duration(std::string_view text) {
-  return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is no duration such as 200ms, 1.5s or 1m30s", text));
+  return fail(ErrorCode::kInvalid,
+              fmt::format("\"{}\" is no duration such as 200ms, 1.5s or 1m30s", text));
 }
 
 }  // namespace
@@ -69,12 +71,15 @@ std::string format_rfc3339_micro(WallTime time) {
 Result<WallTime> parse_rfc3339(std::string_view text) {
   std::size_t at = 0;
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  const bool shape = read_number(text, at, 4, year) && read_char(text, at, '-') && read_number(text, at, 2, month) &&
-                     read_char(text, at, '-') && read_number(text, at, 2, day) &&
-                     (read_char(text, at, 'T') || read_char(text, at, 't')) && read_number(text, at, 2, hour) &&
-                     read_char(text, at, ':') && read_number(text, at, 2, minute) && read_char(text, at, ':') &&
+  const bool shape = read_number(text, at, 4, year) && read_char(text, at, '-') &&
+                     read_number(text, at, 2, month) && read_char(text, at, '-') &&
+                     read_number(text, at, 2, day) &&
+                     (read_char(text, at, 'T') || read_char(text, at, 't')) &&
+                     read_number(text, at, 2, hour) && read_char(text, at, ':') &&
+                     read_number(text, at, 2, minute) && read_char(text, at, ':') &&
                      read_number(text, at, 2, second);
-  const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{unsigned(month)},
+  const std::chrono::year_month_day date{std::chrono::year{year},
+                                         std::chrono::month{unsigned(month)},
                                          std::chrono::day{unsigned(day)}};
   if (!shape || !date.ok() || hour > 23 || minute > 59 || second > 60) return bad_time(text);
   milliseconds fraction{0};
@@ -92,13 +97,14 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
     const int sign = text[at++] == '-' ? -1 : 1;
     int offset_hours = 0, offset_minutes = 0;
     if (!read_number(text, at, 2, offset_hours) || !read_char(text, at, ':') ||
-        !read_number(text, at, 2, offset_minutes)) {
+        !read_number(text, at, 2, offset_minutes) || offset_hours > 23 || offset_minutes > 59) {
       return bad_time(text);
     }
     offset = minutes{sign * (offset_hours * 60 + offset_minutes)};
   }
   if (at != text.size()) return bad_time(text);
-  return WallTime{std::chrono::sys_days{date}} + hours{hour} + minutes{minute} + seconds{second} + fraction - offset;
+  return WallTime{std::chrono::sys_days{date}} + hours{hour} + minutes{minute} + seconds{second} +
+         fraction - offset;
 }
 
 Result<milliseconds> parse_duration(std::string_view text) {
@@ -110,7 +116,8 @@ Result<milliseconds> parse_duration(std::string_view text) {
   while (!rest.empty()) {
     double number = 0;
     if (rest[0] != '.' && (rest[0] < '0' || rest[0] > '9')) return bad_duration(text);
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number, std::chars_format::fixed);
+    const auto [end, error] =
+        std::from_chars(rest.data(), rest.data() + rest.size(), number, std::chars_format::fixed);
     if (error != std::errc{}) return bad_duration(text);
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     double unit_ms = 0;
