@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <latch>
+
 #include "tests/support/fake_api.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_event_recorder.h"
@@ -181,10 +183,9 @@ TEST_F(EventRecorderTest, AnEventThatIsGoneIsCreatedAgainWithItsCount) {
 }
 
 TEST_F(EventRecorderTest, NeverBlocksItsCallersAndCountsWhatDoesNotFit) {
-  std::mutex gate;
-  std::unique_lock closed(gate);
+  std::latch gate(1);
   api.set_fault([&](std::string_view) -> Result<void> {
-    std::lock_guard pass(gate);
+    gate.wait();
     return {};
   });
   ApiEventRecorder recorder(api, clock, random, {"c", "i"});
@@ -192,7 +193,7 @@ TEST_F(EventRecorderTest, NeverBlocksItsCallersAndCountsWhatDoesNotFit) {
   for (int i = 0; i < kept + 50; ++i) recorder.record(scaled(i));
   EXPECT_GE(recorder.dropped(), 49U);
   EXPECT_LE(recorder.dropped(), 50U);
-  closed.unlock();
+  gate.count_down();
   recorder.flush();
 }
 

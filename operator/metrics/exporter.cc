@@ -214,11 +214,11 @@ void Exporter::observe_api_request(std::string_view verb, std::string_view code,
   }
 }
 
-void Exporter::observe_metric_query(Seconds duration, std::string_view failure) {
+void Exporter::observe_metric_query(Seconds duration, std::string_view result) {
   state_->query_seconds.Observe(duration.count());
-  if (failure.empty()) return;
+  if (result == "ok") return;
   std::lock_guard lock(state_->mutex);
-  state_->query_failures.at(failure, "").Increment();
+  state_->query_failures.at(result, "").Increment();
 }
 
 void Exporter::count_decision(std::string_view reason) {

@@ -51,8 +51,8 @@ class Exporter {
   // none. A watch has no duration: its requests are counted with observe_api_request(..,
   // Seconds(-1)).
   void observe_api_request(std::string_view verb, std::string_view code, Seconds duration);
-  // `failure`: an ErrorCode's name or another word; empty: it succeeded.
-  void observe_metric_query(Seconds duration, std::string_view failure);
+  // `result`: "ok", or the ErrorCode's name or another word for the failure.
+  void observe_metric_query(Seconds duration, std::string_view result);
   // `reason` of scaling::Decision.
   void count_decision(std::string_view reason);
   void count_scale(bool up);

@@ -43,7 +43,7 @@ TEST(Exporter, CountsAndTimesWhatItIsTold) {
   exporter.count_relist("pods", "no such reason before");
   exporter.observe_api_request("PATCH", "200", milliseconds(4));
   exporter.observe_api_request("WATCH", "200", Exporter::Seconds(-1));
-  exporter.observe_metric_query(milliseconds(9), "");
+  exporter.observe_metric_query(milliseconds(9), "ok");
   exporter.observe_metric_query(milliseconds(9), "timeout");
   exporter.count_decision("Stabilizing");
   exporter.count_scale(true);
