@@ -71,16 +71,30 @@ Result<ObjectMeta> decode_meta(const json& object) {
   return meta;
 }
 
+namespace {
+
+// A limit without a request is the request too (core/v1 defaulting, which a template has not seen).
+std::optional<double> cpu_request(const json& container) {
+  const json& resources = child(container, "resources");
+  for (const char* kind : {"requests", "limits"}) {
+    const json& cpu = child(child(resources, kind), "cpu");
+    if (cpu.is_number()) return cpu.get<double>();
+    if (cpu.is_string()) return parse_quantity(cpu.get_ref<const std::string&>()).value_or(0);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 double cpu_request_cores(const json& pod_spec) {
   double cores = 0;
-  for (const json& container : child(pod_spec, "containers")) {
-    const json& cpu = child(child(child(container, "resources"), "requests"), "cpu");
-    if (cpu.is_number()) {
-      cores += cpu.get<double>();
-    } else if (cpu.is_string()) {
-      cores += parse_quantity(cpu.get_ref<const std::string&>()).value_or(0);
-    } else {
-      return 0;  // A utilization of the request means nothing unless every container has one (HPA).
+  for (const char* list : {"containers", "initContainers"}) {
+    for (const json& container : child(pod_spec, list)) {
+      const bool is_sidecar = text(container, "restartPolicy") == "Always";
+      if (std::string_view{list} == "initContainers" && !is_sidecar) continue;
+      const auto request = cpu_request(container);
+      if (!request) return 0;
+      cores += *request;
     }
   }
   return cores;

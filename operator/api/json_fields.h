@@ -4,9 +4,8 @@
 
 #include <cstdint>
 #include <map>
-#include <string>
-
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "operator/api/meta.h"
 
@@ -22,7 +21,8 @@ std::map<std::string, std::string> text_map(const nlohmann::json& object);
 
 // kDecode if there is no metadata.name.
 Result<ObjectMeta> decode_meta(const nlohmann::json& object);
-// Sum of resources.requests.cpu over a pod spec's containers, in cores; 0 where one has none.
+// Sum of resources.requests.cpu over a pod spec's containers and sidecars, in cores. 0 if one of
+// them has none: a share of the request then means nothing (as HPA).
 double cpu_request_cores(const nlohmann::json& pod_spec);
 
 }  // namespace scalableapp::api

@@ -14,7 +14,8 @@ void set_condition(std::vector<Condition>& conditions, Condition condition) {
     conditions.push_back(std::move(condition));
     return;
   }
-  if (found->status == condition.status) condition.last_transition_time = found->last_transition_time;
+  if (found->status == condition.status)
+    condition.last_transition_time = found->last_transition_time;
   *found = std::move(condition);
 }
 

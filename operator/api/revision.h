@@ -8,9 +8,18 @@
 
 namespace scalableapp::api {
 
-// Ten characters that tell templates apart, from an alphabet without vowels and look-alikes so that no
-// word arises (as pod-template-hash). The same template and count always give the same name.
+// Annotations of a ReplicaSet. The number is the app's metadata.generation when it was created:
+// later revisions have greater ones.
+inline constexpr const char* kTemplateHashAnnotation = "scalableapp.io/template-hash";
+inline constexpr const char* kRevisionNumberAnnotation = "scalableapp.io/revision-number";
+
+// Ten characters that tell templates apart, from an alphabet without vowels and look-alikes so that
+// no word arises (as pod-template-hash). The same template and count always give the same name.
 std::string revision_hash(std::string_view template_json, int collision_count);
+
+// 16 hex digits of the template alone. Where two templates share a revision's name, this still
+// tells them apart (ReplicaSet::template_hash).
+std::string template_hash(std::string_view template_json);
 
 // "<app>-<revision>", the app's part cut so that pods' names stay legal.
 std::string replica_set_name(const ScalableApp& app, std::string_view revision);

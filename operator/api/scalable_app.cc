@@ -1,10 +1,10 @@
 #include "operator/api/scalable_app.h"
 
-#include <cmath>
-#include <set>
-
 #include <fmt/format.h>
+
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "operator/api/json_fields.h"
 #include "operator/base/quantity.h"
@@ -14,125 +14,113 @@ namespace {
 
 using nlohmann::json;
 
-// --- spec -------------------------------------------------------------------------------------------
+// As many as a ReplicaSet of a large cluster could hold; keeps sums within an int.
+constexpr int kMostReplicas = 100'000;
 
+// A place in the spec: its value, null if absent, and its name in messages.
+struct Field {
+  const json& value;
+  std::string path;
+  Field operator[](const char* name) const { return {child(value, name), path + "." + name}; }
+  bool is_set() const { return !value.is_null(); }
+};
+
+template <typename T>
+using Choices = std::initializer_list<std::pair<const char*, T>>;
+
+// Reads fields with their defaults. What is wrong becomes a problem and the default, so that one
+// mistake is told once and hides no other.
 class SpecReader {
  public:
   explicit SpecReader(std::vector<std::string>& problems) : problems_(problems) {}
 
-  void wrong(const std::string& field, const std::string& should) { problems_.push_back(field + ": " + should); }
-
-  int whole(const json& object, const char* name, const std::string& path, int fallback, int low, int high) {
-    const json& value = child(object, name);
-    if (value.is_null()) return fallback;
-    if (!value.is_number_integer() || value.get<std::int64_t>() < low || value.get<std::int64_t>() > high) {
-      wrong(path + "." + name, fmt::format("must be a whole number from {} to {}", low, high));
-      return fallback;
-    }
-    return value.get<int>();
+  void wrong(const Field& field, std::string_view should) {
+    problems_.push_back(fmt::format("{}: {}", field.path, should));
   }
 
-  // A positive number given as a number or as a quantity's text.
-  double positive(const json& value, const std::string& path) {
-    double number = 0;
-    if (value.is_number()) {
-      number = value.get<double>();
-    } else if (value.is_string()) {
-      number = parse_quantity(value.get_ref<const std::string&>()).value_or(0);
+  // No fallback: the field is required.
+  int whole(const Field& field, std::optional<int> fallback, int low, int high) {
+    const json& value = field.value;
+    if (value.is_null() && fallback) return *fallback;
+    if (value.is_number_integer() && value >= low && value <= high) return value.get<int>();
+    wrong(field, fmt::format("must be a whole number from {} to {}", low, high));
+    return fallback.value_or(low);
+  }
+
+  double number(const Field& field, double fallback) {
+    if (field.value.is_number()) return field.value.get<double>();
+    if (field.is_set()) wrong(field, "must be a number");
+    return fallback;
+  }
+
+  bool flag(const Field& field, bool fallback) {
+    if (field.value.is_boolean()) return field.value.get<bool>();
+    if (field.is_set()) wrong(field, "must be true or false");
+    return fallback;
+  }
+
+  std::string words(const Field& field) {
+    if (field.value.is_string()) return field.value.get<std::string>();
+    if (field.is_set()) wrong(field, "must be text");
+    return {};
+  }
+
+  // No fallback: the field is required, and nullopt where it is wrong.
+  template <typename T>
+  std::optional<T> choice(const Field& field, std::optional<T> fallback, Choices<T> choices) {
+    if (!field.is_set() && fallback) return fallback;
+    std::vector<std::string> names;
+    for (const auto& [name, value] : choices) {
+      if (field.value == name) return value;
+      names.push_back(name);
     }
-    if (!(number > 0)) wrong(path, "must be a quantity over 0 such as 100, \"0.5\" or \"500m\"");
+    const std::string last = std::move(names.back());
+    names.pop_back();
+    wrong(field, fmt::format("must be {} or {}", fmt::join(names, ", "), last));
+    return fallback;
+  }
+
+  // The elements; none where the field is something else than a list.
+  std::vector<Field> list(const Field& field) {
+    std::vector<Field> elements;
+    if (field.is_set() && !field.value.is_array()) {
+      wrong(field, "must be a list");
+      return elements;
+    }
+    for (const json& element : field.value) {
+      elements.push_back({element, fmt::format("{}[{}]", field.path, elements.size())});
+    }
+    return elements;
+  }
+
+  // A positive number, given as a number or as a quantity's text.
+  double positive(const Field& field) {
+    double number = 0;
+    if (field.value.is_number()) {
+      number = field.value.get<double>();
+    } else if (field.value.is_string()) {
+      number = parse_quantity(field.value.get_ref<const std::string&>()).value_or(0);
+    }
+    if (!(number > 0)) wrong(field, "must be a quantity over 0 such as 100, \"0.5\" or \"500m\"");
     return number;
   }
 
-  MetricSpec metric(const json& object, const std::string& path) {
-    MetricSpec spec;
-    spec.name = text(object, "name");
-    if (spec.name.empty()) wrong(path + ".name", "must be set");
-    const std::string type = text(object, "type");
-    const json* block = nullptr;
-    std::string block_path;
-    const auto take = [&](MetricType metric_type, const char* name) {
-      spec.type = metric_type;
-      block = &child(object, name);
-      block_path = path + "." + name;
-      if (!block->is_object()) wrong(block_path, fmt::format("must be set for type {}", type));
-    };
-    if (type == "Latency") {
-      take(MetricType::kLatency, "latency");
-      spec.quantile = number(*block, "quantile", 0.99);
-      if (!(spec.quantile > 0 && spec.quantile < 1)) wrong(block_path + ".quantile", "must be over 0 and under 1");
-      const auto target = parse_duration(text(*block, "target"));
-      spec.target = target ? static_cast<double>(target->count()) / 1000.0 : 0;
-      if (!(spec.target > 0)) wrong(block_path + ".target", "must be a duration over 0 such as 200ms");
-    } else if (type == "CPU") {
-      take(MetricType::kCpu, "cpu");
-      spec.target = whole(*block, "targetUtilization", block_path, 0, 1, 1000) / 100.0;
-      if (!(spec.target > 0)) wrong(block_path + ".targetUtilization", "must be a percentage over 0 such as 60");
-    } else if (type == "QueueLength") {
-      take(MetricType::kQueueLength, "queueLength");
-      spec.target_type = TargetType::kAverageValue;
-      spec.target = positive(child(*block, "targetPerReplica"), block_path + ".targetPerReplica");
-      spec.queue = text(*block, "queue");
-    } else if (type == "Prometheus") {
-      take(MetricType::kPrometheus, "prometheus");
-      const json& target = child(*block, "target");
-      const std::string target_type = text(target, "type", "AverageValue");
-      if (target_type != "Value" && target_type != "AverageValue") {
-        wrong(block_path + ".target.type", "must be Value or AverageValue");
-      }
-      spec.target_type = target_type == "Value" ? TargetType::kValue : TargetType::kAverageValue;
-      spec.target = positive(child(target, "value"), block_path + ".target.value");
-      if (text(*block, "query").empty()) wrong(block_path + ".query", "must be a PromQL query");
-    } else {
-      wrong(path + ".type", "must be Latency, CPU, QueueLength or Prometheus");
-      return spec;
-    }
-    spec.query = text(*block, "query");
-    spec.window_seconds = whole(*block, "windowSeconds", block_path, 10, 2, 3600);
-    return spec;
-  }
-
-  ScalingRules rules(const json& object, const std::string& path, ScalingRules defaults) {
-    ScalingRules rules = std::move(defaults);
-    rules.stabilization_window_seconds =
-        whole(object, "stabilizationWindowSeconds", path, rules.stabilization_window_seconds, 0, 3600);
-    rules.tolerance = number(object, "tolerance", rules.tolerance);
-    if (!(rules.tolerance >= 0 && rules.tolerance < 1)) wrong(path + ".tolerance", "must be from 0 to under 1, such as 0.1");
-    const std::string select = text(object, "selectPolicy", "Max");
-    if (select != "Max" && select != "Min" && select != "Disabled") {
-      wrong(path + ".selectPolicy", "must be Max, Min or Disabled");
-    }
-    rules.select_policy = select == "Min"        ? SelectPolicy::kMin
-                          : select == "Disabled" ? SelectPolicy::kDisabled
-                                                 : SelectPolicy::kMax;
-    const json& policies = child(object, "policies");
-    if (policies.is_array() && !policies.empty()) {
-      rules.policies.clear();
-      for (std::size_t i = 0; i < policies.size(); ++i) {
-        const std::string at = fmt::format("{}.policies[{}]", path, i);
-        const std::string type = text(policies[i], "type");
-        if (type != "Pods" && type != "Percent") wrong(at + ".type", "must be Pods or Percent");
-        rules.policies.push_back({.type = type == "Percent" ? PolicyType::kPercent : PolicyType::kPods,
-                                  .value = whole(policies[i], "value", at, 1, 1, 1'000'000),
-                                  .period_seconds = whole(policies[i], "periodSeconds", at, 15, 1, 1800)});
-      }
-    }
-    return rules;
-  }
-
-  IntOrPercent int_or_percent(const json& value, const std::string& path, IntOrPercent fallback) {
+  IntOrPercent int_or_percent(const Field& field, IntOrPercent fallback, int max_percent) {
+    const json& value = field.value;
     if (value.is_null()) return fallback;
-    if (value.is_number_integer() && value.get<std::int64_t>() >= 0 && value.get<std::int64_t>() <= 1'000'000) {
+    if (value.is_number_integer() && value >= 0 && value <= 100'000) {
       return {value.get<int>(), false};
     }
     if (value.is_string()) {
       const auto& written = value.get_ref<const std::string&>();
       if (written.size() > 1 && written.size() < 6 && written.back() == '%' &&
           written.find_first_not_of("0123456789") == written.size() - 1) {
-        return {std::stoi(written), true};
+        const int percent = std::stoi(written);
+        if (percent <= max_percent) return {percent, true};
       }
     }
-    wrong(path, "must be a whole number or a percentage such as \"25%\"");
+    wrong(field, fmt::format("must be a whole number or a percentage from \"0%\" to \"{}%\"",
+                             max_percent));
     return fallback;
   }
 
@@ -140,80 +128,245 @@ class SpecReader {
   std::vector<std::string>& problems_;
 };
 
-ScalableAppSpec decode_spec(const json& object, std::vector<std::string>& problems) {
-  SpecReader read(problems);
-  ScalableAppSpec spec;
-  const json& replicas = child(object, "replicas");
-  spec.min_replicas = read.whole(replicas, "min", "spec.replicas", 1, 1, 100'000);
-  spec.max_replicas = read.whole(replicas, "max", "spec.replicas", 0, 1, 100'000);
-  if (spec.max_replicas == 0) read.wrong("spec.replicas.max", "must be set");
+void decode_replicas(SpecReader& read, const Field& field, ScalableAppSpec& spec) {
+  spec.min_replicas = read.whole(field["min"], 1, 1, kMostReplicas);
+  spec.max_replicas = read.whole(field["max"], std::nullopt, 1, kMostReplicas);
+  if (field["override"].is_set()) {
+    spec.override_replicas = read.whole(field["override"], spec.min_replicas, 1, kMostReplicas);
+  }
+  if (!field["max"].value.is_number_integer()) return;
   if (spec.max_replicas < spec.min_replicas) {
-    read.wrong("spec.replicas.max", fmt::format("must be at least spec.replicas.min ({})", spec.min_replicas));
+    read.wrong(field["max"],
+               fmt::format("must be at least spec.replicas.min ({})", spec.min_replicas));
+  } else if (spec.override_replicas && (*spec.override_replicas < spec.min_replicas ||
+                                        *spec.override_replicas > spec.max_replicas)) {
+    read.wrong(field["override"],
+               fmt::format("must be from spec.replicas.min ({}) to spec.replicas.max ({})",
+                           spec.min_replicas, spec.max_replicas));
   }
-  if (!child(replicas, "override").is_null()) {
-    spec.override_replicas = read.whole(replicas, "override", "spec.replicas", spec.min_replicas, 0, 100'000);
-  }
+}
 
-  const json& metrics = child(object, "metrics");
-  std::set<std::string> names;
-  for (std::size_t i = 0; metrics.is_array() && i < metrics.size(); ++i) {
-    const std::string path = fmt::format("spec.metrics[{}]", i);
-    spec.metrics.push_back(read.metric(metrics[i], path));
-    if (!names.insert(spec.metrics.back().name).second) {
-      read.wrong(path + ".name", fmt::format("\"{}\" is used twice; names must differ", spec.metrics.back().name));
+struct MetricKind {
+  MetricType type;
+  const char* name;
+  const char* block;  // The field that holds what only this type has.
+};
+constexpr std::array<MetricKind, 4> kMetricKinds{{
+    {MetricType::kLatency, "Latency", "latency"},
+    {MetricType::kCpu, "CPU", "cpu"},
+    {MetricType::kQueueLength, "QueueLength", "queueLength"},
+    {MetricType::kPrometheus, "Prometheus", "prometheus"},
+}};
+
+// The type's own block, or null where type or block are missing; tells of blocks of other types.
+const MetricKind* kind_of(SpecReader& read, const Field& field) {
+  const MetricKind* kind = nullptr;
+  for (const MetricKind& one : kMetricKinds) {
+    if (field["type"].value == one.name) kind = &one;
+  }
+  if (kind == nullptr) {
+    read.wrong(field["type"], "must be Latency, CPU, QueueLength or Prometheus");
+    return nullptr;
+  }
+  for (const MetricKind& one : kMetricKinds) {
+    if (&one != kind && field[one.block].is_set()) {
+      read.wrong(field[one.block], fmt::format("must not be set for type {}", kind->name));
     }
   }
+  if (field[kind->block].value.is_object()) return kind;
+  read.wrong(field[kind->block], fmt::format("must be set for type {}", kind->name));
+  return nullptr;
+}
 
-  const json& behavior = child(object, "behavior");
-  spec.behavior.scale_up = read.rules(
-      child(behavior, "scaleUp"), "spec.behavior.scaleUp",
-      {.stabilization_window_seconds = 0, .policies = {{PolicyType::kPercent, 100, 15}, {PolicyType::kPods, 4, 15}}});
-  spec.behavior.scale_down =
-      read.rules(child(behavior, "scaleDown"), "spec.behavior.scaleDown",
-                 {.stabilization_window_seconds = 300, .policies = {{PolicyType::kPercent, 100, 15}}});
-
-  const json& readiness = child(object, "readiness");
-  spec.readiness.gate = boolean(readiness, "gate", true);
-  spec.readiness.min_warm_seconds = read.whole(readiness, "minWarmSeconds", "spec.readiness", 0, 0, 3600);
-  if (const json& warm_up = child(readiness, "warmUp"); warm_up.is_object()) {
-    WarmUpCondition condition{.query = text(warm_up, "query")};
-    if (condition.query.empty()) read.wrong("spec.readiness.warmUp.query", "must be a PromQL query");
-    if (child(warm_up, "atLeast").is_number()) condition.at_least = number(warm_up, "atLeast");
-    if (child(warm_up, "atMost").is_number()) condition.at_most = number(warm_up, "atMost");
-    if (!condition.at_least && !condition.at_most) read.wrong("spec.readiness.warmUp", "needs atLeast or atMost");
-    spec.readiness.warm_up = condition;
+MetricSpec decode_metric(SpecReader& read, const Field& field) {
+  MetricSpec spec;
+  spec.name = read.words(field["name"]);
+  if (spec.name.empty() || spec.name.size() > 63) {
+    read.wrong(field["name"], "must have 1 to 63 characters");
   }
-
-  const json& rollout = child(object, "rollout");
-  spec.rollout.max_surge = read.int_or_percent(child(rollout, "maxSurge"), "spec.rollout.maxSurge", {25, true});
-  spec.rollout.max_unavailable =
-      read.int_or_percent(child(rollout, "maxUnavailable"), "spec.rollout.maxUnavailable", {25, true});
-  if (spec.rollout.max_surge.value == 0 && spec.rollout.max_unavailable.value == 0) {
-    read.wrong("spec.rollout.maxSurge", "must not be 0 when maxUnavailable is 0: nothing could ever be replaced");
+  const MetricKind* kind = kind_of(read, field);
+  if (kind == nullptr) return spec;
+  const Field block = field[kind->block];
+  spec.type = kind->type;
+  spec.query = read.words(block["query"]);
+  switch (kind->type) {
+    case MetricType::kLatency: {
+      spec.quantile = read.number(block["quantile"], spec.quantile);
+      if (!(spec.quantile > 0 && spec.quantile < 1)) {
+        read.wrong(block["quantile"], "must be over 0 and under 1");
+      }
+      const auto target = parse_duration(text(block.value, "target"));
+      spec.target = target ? static_cast<double>(target->count()) / 1000.0 : 0;
+      if (!(spec.target > 0))
+        read.wrong(block["target"], "must be a duration over 0 such as 200ms");
+      break;
+    }
+    case MetricType::kCpu:
+      spec.target = read.whole(block["targetUtilization"], std::nullopt, 1, 1000) / 100.0;
+      break;
+    case MetricType::kQueueLength:
+      spec.target_type = TargetType::kAverageValue;
+      spec.target = read.positive(block["targetPerReplica"]);
+      spec.queue = read.words(block["queue"]);
+      break;
+    case MetricType::kPrometheus:
+      if (spec.query.empty()) read.wrong(block["query"], "must be a PromQL query");
+      spec.target_type = *read.choice<TargetType>(
+          block["target"]["type"], TargetType::kAverageValue,
+          {{"Value", TargetType::kValue}, {"AverageValue", TargetType::kAverageValue}});
+      spec.target = read.positive(block["target"]["value"]);
+      return spec;  // A window, if any, is part of the query.
   }
-  spec.rollout.min_ready_seconds = read.whole(rollout, "minReadySeconds", "spec.rollout", 0, 0, 3600);
-  spec.rollout.progress_deadline_seconds =
-      read.whole(rollout, "progressDeadlineSeconds", "spec.rollout", 600, 1, 86'400);
-
-  spec.interval_seconds = read.whole(object, "intervalSeconds", "spec", 2, 1, 60);
-  spec.revision_history_limit = read.whole(object, "revisionHistoryLimit", "spec", 10, 0, 1000);
-  spec.paused = boolean(object, "paused");
-  spec.dry_run = boolean(object, "dryRun");
-
-  const json& pod_template = child(object, "template");
-  const json& pod_spec = child(pod_template, "spec");
-  if (!child(pod_spec, "containers").is_array() || child(pod_spec, "containers").empty()) {
-    read.wrong("spec.template.spec.containers", "must name at least one container");
-  }
-  spec.template_json = pod_template.dump();
-  spec.cpu_request_cores = cpu_request_cores(pod_spec);
+  spec.window_seconds = read.whole(block["windowSeconds"], spec.window_seconds, 2, 3600);
   return spec;
 }
 
-// --- status -----------------------------------------------------------------------------------------
+ScalingRules decode_rules(SpecReader& read, const Field& field, ScalingRules rules) {
+  rules.stabilization_window_seconds =
+      read.whole(field["stabilizationWindowSeconds"], rules.stabilization_window_seconds, 0, 3600);
+  rules.tolerance = read.number(field["tolerance"], rules.tolerance);
+  if (!(rules.tolerance >= 0 && rules.tolerance < 1)) {
+    read.wrong(field["tolerance"], "must be from 0 to under 1, such as 0.1");
+  }
+  rules.select_policy = *read.choice<SelectPolicy>(field["selectPolicy"], SelectPolicy::kMax,
+                                                   {{"Max", SelectPolicy::kMax},
+                                                    {"Min", SelectPolicy::kMin},
+                                                    {"Disabled", SelectPolicy::kDisabled}});
+  std::vector<ScalingPolicy> policies;
+  for (const Field& policy : read.list(field["policies"])) {
+    const auto type =
+        read.choice<PolicyType>(policy["type"], std::nullopt,
+                                {{"Pods", PolicyType::kPods}, {"Percent", PolicyType::kPercent}});
+    policies.push_back(
+        {.type = type.value_or(PolicyType::kPods),
+         .value = read.whole(policy["value"], std::nullopt, 1, 1'000'000),
+         .period_seconds = read.whole(policy["periodSeconds"], std::nullopt, 1, 1800)});
+  }
+  if (!policies.empty()) rules.policies = std::move(policies);
+  return rules;
+}
+
+Readiness decode_readiness(SpecReader& read, const Field& field) {
+  Readiness readiness;
+  readiness.gate = read.flag(field["gate"], true);
+  readiness.min_warm_seconds = read.whole(field["minWarmSeconds"], 0, 0, 3600);
+  const Field warm_up = field["warmUp"];
+  if (!warm_up.is_set()) return readiness;
+  WarmUpCondition condition{.query = read.words(warm_up["query"])};
+  if (condition.query.empty()) read.wrong(warm_up["query"], "must be a PromQL query");
+  if (warm_up["atLeast"].is_set()) condition.at_least = read.number(warm_up["atLeast"], 0);
+  if (warm_up["atMost"].is_set()) condition.at_most = read.number(warm_up["atMost"], 0);
+  if (!condition.at_least && !condition.at_most) read.wrong(warm_up, "needs atLeast or atMost");
+  if (condition.at_least && condition.at_most && *condition.at_least > *condition.at_most) {
+    read.wrong(warm_up["atLeast"], "must not be greater than atMost: no pod could ever be warm");
+  }
+  if (!readiness.gate) read.wrong(warm_up, "needs spec.readiness.gate to be true");
+  readiness.warm_up = std::move(condition);
+  return readiness;
+}
+
+RolloutSpec decode_rollout(SpecReader& read, const Field& field) {
+  RolloutSpec rollout;
+  rollout.max_surge = read.int_or_percent(field["maxSurge"], rollout.max_surge, 9999);
+  rollout.max_unavailable =
+      read.int_or_percent(field["maxUnavailable"], rollout.max_unavailable, 100);
+  if (rollout.max_surge.value == 0 && rollout.max_unavailable.value == 0) {
+    read.wrong(field["maxSurge"],
+               "must not be 0 when maxUnavailable is 0: nothing could ever be replaced");
+  }
+  rollout.min_ready_seconds = read.whole(field["minReadySeconds"], 0, 0, 3600);
+  rollout.progress_deadline_seconds = read.whole(field["progressDeadlineSeconds"], 600, 1, 86'400);
+  if (rollout.progress_deadline_seconds <= rollout.min_ready_seconds) {
+    read.wrong(field["progressDeadlineSeconds"],
+               fmt::format("must be greater than minReadySeconds ({})", rollout.min_ready_seconds));
+  }
+  return rollout;
+}
+
+// What the API server would refuse in a ReplicaSet, and what the operator itself sets.
+void check_template(SpecReader& read, const Field& field) {
+  const Field metadata = field["metadata"];
+  if (metadata.is_set() && !metadata.value.is_object()) {
+    read.wrong(metadata, "must be an object with labels and annotations");
+  }
+  for (const char* label : {kAppLabel, kRevisionLabel}) {
+    if (metadata["labels"][label].is_set()) {
+      read.wrong(metadata["labels"], fmt::format("must not have {}: the operator sets it", label));
+    }
+  }
+  const Field restart_policy = field["spec"]["restartPolicy"];
+  if (restart_policy.is_set() && restart_policy.value != "Always") {
+    read.wrong(restart_policy, "must be Always");
+  }
+  const Field containers = field["spec"]["containers"];
+  if (!containers.value.is_array() || containers.value.empty()) {
+    read.wrong(containers, "must name at least one container");
+    return;
+  }
+  std::set<std::string> names;
+  for (const Field& container : read.list(containers)) {
+    const std::string name = read.words(container["name"]);
+    if (name.empty()) {
+      read.wrong(container["name"], "must be set");
+    } else if (!names.insert(name).second) {
+      read.wrong(container["name"], fmt::format("\"{}\" is used twice; names must differ", name));
+    }
+  }
+}
+
+// A member that is null says the same as none, and tools write either: no reason for a new
+// revision.
+json without_nulls(const json& value) {
+  json result = value;
+  if (value.is_array()) std::ranges::transform(value, result.begin(), without_nulls);
+  if (!value.is_object()) return result;
+  result.clear();
+  for (const auto& [name, member] : value.items()) {
+    if (!member.is_null()) result[name] = without_nulls(member);
+  }
+  return result;
+}
+
+ScalableAppSpec decode_spec(const json& object, std::vector<std::string>& problems) {
+  SpecReader read(problems);
+  const Field field{object, "spec"};
+  ScalableAppSpec spec;
+  decode_replicas(read, field["replicas"], spec);
+
+  std::set<std::string> names;
+  for (const Field& metric : read.list(field["metrics"])) {
+    spec.metrics.push_back(decode_metric(read, metric));
+    const std::string& name = spec.metrics.back().name;
+    if (!name.empty() && !names.insert(name).second) {
+      read.wrong(metric["name"], fmt::format("\"{}\" is used twice; names must differ", name));
+    }
+  }
+
+  const Field behavior = field["behavior"];
+  spec.behavior.scale_up =
+      decode_rules(read, behavior["scaleUp"],
+                   {.stabilization_window_seconds = 0,
+                    .policies = {{PolicyType::kPercent, 100, 15}, {PolicyType::kPods, 4, 15}}});
+  spec.behavior.scale_down = decode_rules(
+      read, behavior["scaleDown"],
+      {.stabilization_window_seconds = 300, .policies = {{PolicyType::kPercent, 100, 15}}});
+  spec.readiness = decode_readiness(read, field["readiness"]);
+  spec.rollout = decode_rollout(read, field["rollout"]);
+  spec.interval_seconds = read.whole(field["intervalSeconds"], 2, 1, 60);
+  spec.revision_history_limit = read.whole(field["revisionHistoryLimit"], 10, 0, 1000);
+  spec.paused = read.flag(field["paused"], false);
+  spec.dry_run = read.flag(field["dryRun"], false);
+
+  check_template(read, field["template"]);
+  spec.template_json = without_nulls(child(object, "template")).dump();
+  spec.cpu_request_cores = cpu_request_cores(child(child(object, "template"), "spec"));
+  return spec;
+}
 
 const char* status_text(ConditionStatus status) {
-  return status == ConditionStatus::kTrue ? "True" : status == ConditionStatus::kFalse ? "False" : "Unknown";
+  return status == ConditionStatus::kTrue    ? "True"
+         : status == ConditionStatus::kFalse ? "False"
+                                             : "Unknown";
 }
 
 ScalableAppStatus decode_status(const json& object) {
@@ -236,8 +389,10 @@ ScalableAppStatus decode_status(const json& object) {
                        .current = text(metric, "current"),
                        .target = text(metric, "target"),
                        .missing = text(metric, "missing")};
-    if (child(metric, "proposedReplicas").is_number()) value.proposed_replicas = static_cast<int>(integer(metric, "proposedReplicas"));
-    if (child(metric, "ageSeconds").is_number()) value.age_seconds = static_cast<int>(integer(metric, "ageSeconds"));
+    if (child(metric, "proposedReplicas").is_number())
+      value.proposed_replicas = static_cast<int>(integer(metric, "proposedReplicas"));
+    if (child(metric, "ageSeconds").is_number())
+      value.age_seconds = static_cast<int>(integer(metric, "ageSeconds"));
     status.metrics.push_back(std::move(value));
   }
   if (const json& last = child(object, "lastDecision"); last.is_object()) {
@@ -254,20 +409,22 @@ ScalableAppStatus decode_status(const json& object) {
   status.last_scale_time = time(object, "lastScaleTime");
   for (const json& condition : child(object, "conditions")) {
     const std::string value = text(condition, "status");
-    status.conditions.push_back({.type = text(condition, "type"),
-                                 .status = value == "True"    ? ConditionStatus::kTrue
-                                           : value == "False" ? ConditionStatus::kFalse
-                                                              : ConditionStatus::kUnknown,
-                                 .observed_generation = integer(condition, "observedGeneration"),
-                                 .last_transition_time = time(condition, "lastTransitionTime").value_or(WallTime{}),
-                                 .reason = text(condition, "reason"),
-                                 .message = text(condition, "message")});
+    status.conditions.push_back(
+        {.type = text(condition, "type"),
+         .status = value == "True"    ? ConditionStatus::kTrue
+                   : value == "False" ? ConditionStatus::kFalse
+                                      : ConditionStatus::kUnknown,
+         .observed_generation = integer(condition, "observedGeneration"),
+         .last_transition_time = time(condition, "lastTransitionTime").value_or(WallTime{}),
+         .reason = text(condition, "reason"),
+         .message = text(condition, "message")});
   }
   const json& history = child(object, "history");
   for (const json& run : child(history, "recommendations")) {
-    status.history.recommendations.push_back({.replicas = static_cast<int>(integer(run, "replicas")),
-                                              .from = time(run, "from").value_or(WallTime{}),
-                                              .until = time(run, "until").value_or(WallTime{})});
+    status.history.recommendations.push_back(
+        {.replicas = static_cast<int>(integer(run, "replicas")),
+         .from = time(run, "from").value_or(WallTime{}),
+         .until = time(run, "until").value_or(WallTime{})});
   }
   for (const json& event : child(history, "scaleEvents")) {
     status.history.scale_events.push_back({.change = static_cast<int>(integer(event, "change")),
@@ -283,7 +440,9 @@ Result<ScalableApp> decode_scalable_app(const json& object) {
   if (!meta) return tl::unexpected(meta.error());
   ScalableApp app;
   app.metadata = std::move(*meta);
-  std::erase_if(app.metadata.annotations, [](const auto& annotation) { return !annotation.first.starts_with("scalableapp.io/"); });
+  std::erase_if(app.metadata.annotations, [](const auto& annotation) {
+    return !annotation.first.starts_with("scalableapp.io/");
+  });
   app.spec = decode_spec(child(object, "spec"), app.problems);
   app.status = decode_status(child(object, "status"));
   return app;
@@ -312,18 +471,19 @@ std::string encode_status(const ScalableAppStatus& status) {
   }
   if (status.last_decision) {
     const LastDecision& last = *status.last_decision;
-    object["lastDecision"] = {{"from", last.from},       {"to", last.to},
-                              {"reason", last.reason},   {"message", last.message},
-                              {"clamps", last.clamps},   {"time", format_rfc3339_micro(last.time)}};
+    object["lastDecision"] = {{"from", last.from},     {"to", last.to},
+                              {"reason", last.reason}, {"message", last.message},
+                              {"clamps", last.clamps}, {"time", format_rfc3339_micro(last.time)}};
   }
   if (status.last_scale_time) object["lastScaleTime"] = format_rfc3339(*status.last_scale_time);
   for (const Condition& condition : status.conditions) {
-    object["conditions"].push_back({{"type", condition.type},
-                                    {"status", status_text(condition.status)},
-                                    {"observedGeneration", condition.observed_generation},
-                                    {"lastTransitionTime", format_rfc3339(condition.last_transition_time)},
-                                    {"reason", condition.reason},
-                                    {"message", condition.message}});
+    object["conditions"].push_back(
+        {{"type", condition.type},
+         {"status", status_text(condition.status)},
+         {"observedGeneration", condition.observed_generation},
+         {"lastTransitionTime", format_rfc3339(condition.last_transition_time)},
+         {"reason", condition.reason},
+         {"message", condition.message}});
   }
   for (const RecommendationRun& run : status.history.recommendations) {
     object["history"]["recommendations"].push_back({{"replicas", run.replicas},
@@ -331,9 +491,11 @@ std::string encode_status(const ScalableAppStatus& status) {
                                                     {"until", format_rfc3339_micro(run.until)}});
   }
   for (const ScaleEvent& event : status.history.scale_events) {
-    object["history"]["scaleEvents"].push_back({{"change", event.change}, {"time", format_rfc3339_micro(event.time)}});
+    object["history"]["scaleEvents"].push_back(
+        {{"change", event.change}, {"time", format_rfc3339_micro(event.time)}});
   }
-  return object.dump();
+  // Messages quote the world, and bytes that are not UTF-8 must not cost the whole status.
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace scalableapp::api

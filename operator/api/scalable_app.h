@@ -3,12 +3,11 @@
 #pragma once
 
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "operator/api/meta.h"
 #include "operator/base/result.h"
@@ -24,20 +23,28 @@ inline constexpr const char* kRevisionLabel = "scalableapp.io/revision";
 inline constexpr const char* kWarmGate = "scalableapp.io/warm";
 inline constexpr const char* kFieldManager = "scalableapp-operator";
 
-enum class MetricType { kLatency, kCpu, kQueueLength, kPrometheus };  // "Latency", "CPU", "QueueLength", "Prometheus"
+enum class MetricType {
+  kLatency,
+  kCpu,
+  kQueueLength,
+  kPrometheus
+};  // "Latency", "CPU", "QueueLength", "Prometheus"
 enum class TargetType { kValue, kAverageValue };
 
 struct MetricSpec {
   std::string name;  // Unique within the app.
   MetricType type = MetricType::kCpu;
-  std::string query;            // PromQL; empty: the built-in one of the type. $(namespace) $(name) $(pods) are replaced.
-  int window_seconds = 10;      // Rate window of the built-in queries.
-  double quantile = 0.99;       // Latency: 0 < q < 1.
-  std::string queue;            // QueueLength: value of the `queue` label of queue_length; empty: the app's name.
-  // The target in the metric's unit: seconds for Latency, fraction of the CPU request for CPU (0.6 =
-  // 60 %), jobs per replica for QueueLength, the query's unit for Prometheus. Always > 0.
+  std::string query;  // PromQL; empty: the built-in one of the type. $(namespace) $(name) $(pods)
+                      // are replaced.
+  int window_seconds = 10;  // Rate window of the built-in queries.
+  double quantile = 0.99;   // Latency: 0 < q < 1.
+  std::string
+      queue;  // QueueLength: value of the `queue` label of queue_length; empty: the app's name.
+  // The target in the metric's unit: seconds for Latency, fraction of the CPU request for CPU (0.6
+  // = 60 %), jobs per replica for QueueLength, the query's unit for Prometheus. Always > 0.
   double target = 0;
-  TargetType target_type = TargetType::kValue;  // Latency: kValue; CPU: utilization; QueueLength: kAverageValue.
+  TargetType target_type =
+      TargetType::kValue;  // Latency: kValue; CPU: utilization; QueueLength: kAverageValue.
   bool operator==(const MetricSpec&) const = default;
 };
 
@@ -63,8 +70,8 @@ struct Behavior {
   bool operator==(const Behavior&) const = default;
 };
 
-// Opens the gate only once a PromQL value of the pod reaches a bound. The query must yield one series
-// per pod, told by its `pod` label.
+// Opens the gate only once a PromQL value of the pod reaches a bound. The query must yield one
+// series per pod, told by its `pod` label.
 struct WarmUpCondition {
   std::string query;
   std::optional<double> at_least;
@@ -95,16 +102,18 @@ struct RolloutSpec {
 struct ScalableAppSpec {
   int min_replicas = 1;
   int max_replicas = 1;
-  std::optional<int> override_replicas;  // spec.replicas.override: what `kubectl scale` sets; holds the app there.
+  std::optional<int>
+      override_replicas;  // spec.replicas.override: what `kubectl scale` sets; holds the app there.
   std::vector<MetricSpec> metrics;
   Behavior behavior;
   Readiness readiness;
   RolloutSpec rollout;
   int interval_seconds = 2;
   int revision_history_limit = 10;
-  bool paused = false;   // Neither scales nor rolls out; the gate is still kept.
-  bool dry_run = false;  // Decides and reports; changes no pods.
-  std::string template_json;  // spec.template, canonical JSON (sorted keys, no spaces); what the revision hash is of.
+  bool paused = false;           // Neither scales nor rolls out; the gate is still kept.
+  bool dry_run = false;          // Decides and reports; changes no pods.
+  std::string template_json;     // spec.template, canonical JSON (sorted keys, no spaces); what the
+                                 // revision hash is of.
   double cpu_request_cores = 0;  // Sum over the template's containers; 0: none set.
   bool operator==(const ScalableAppSpec&) const = default;
 };
@@ -124,7 +133,8 @@ struct LastDecision {
   int to = 0;
   std::string reason;   // CamelCase word: "MetricAboveTarget", "WithinTolerance", ...
   std::string message;  // One sentence for a person.
-  std::vector<std::string> clamps;  // Which limits changed the number, in order: "scaleUpPolicy", "maxReplicas", ...
+  std::vector<std::string>
+      clamps;  // Which limits changed the number, in order: "scaleUpPolicy", "maxReplicas", ...
   WallTime time{};
   bool operator==(const LastDecision&) const = default;
 };
@@ -173,7 +183,8 @@ struct ScalableApp {
   ObjectMeta metadata;
   ScalableAppSpec spec;
   ScalableAppStatus status;
-  // What is wrong with the spec though the API server let it in (an older CRD, say): "field: what it should be".
+  // What is wrong with the spec though the API server let it in (an older CRD, say): "field: what
+  // it should be".
   std::vector<std::string> problems;
   bool operator==(const ScalableApp&) const = default;
 };

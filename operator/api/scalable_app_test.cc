@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <nlohmann/json.hpp>
 
 #include "operator/api/revision.h"
@@ -45,15 +46,23 @@ TEST(ScalableApp, EachMistakeIsNamedWithItsFieldAndWhatItShouldBe) {
   const Case cases[] = {
       {"/spec/replicas/max", 1, "spec.replicas.max: must be at least spec.replicas.min (2)"},
       {"/spec/replicas/min", 0, "spec.replicas.min: must be a whole number from 1"},
-      {"/spec/metrics/0/latency/target", "fast", "spec.metrics[0].latency.target: must be a duration over 0 such as 200ms"},
-      {"/spec/metrics/0/latency/quantile", 1.5, "spec.metrics[0].latency.quantile: must be over 0 and under 1"},
-      {"/spec/metrics/0/type", "Memory", "spec.metrics[0].type: must be Latency, CPU, QueueLength or Prometheus"},
+      {"/spec/metrics/0/latency/target", "fast",
+       "spec.metrics[0].latency.target: must be a duration over 0 such as 200ms"},
+      {"/spec/metrics/0/latency/quantile", 1.5,
+       "spec.metrics[0].latency.quantile: must be over 0 and under 1"},
+      {"/spec/metrics/0/type", "Memory",
+       "spec.metrics[0].type: must be Latency, CPU, QueueLength or Prometheus"},
       {"/spec/metrics/0/type", "CPU", "spec.metrics[0].cpu: must be set for type CPU"},
-      {"/spec/metrics/1", minimal()["spec"]["metrics"][0], "spec.metrics[1].name: \"lat\" is used twice"},
-      {"/spec/rollout", json{{"maxSurge", 0}, {"maxUnavailable", "0%"}}, "spec.rollout.maxSurge: must not be 0"},
-      {"/spec/rollout", json{{"maxSurge", "some"}}, "spec.rollout.maxSurge: must be a whole number or a percentage"},
-      {"/spec/readiness", json{{"warmUp", {{"query", "up"}}}}, "spec.readiness.warmUp: needs atLeast or atMost"},
-      {"/spec/behavior", json{{"scaleUp", {{"tolerance", 2}}}}, "spec.behavior.scaleUp.tolerance: must be from 0"},
+      {"/spec/metrics/1", minimal()["spec"]["metrics"][0],
+       "spec.metrics[1].name: \"lat\" is used twice"},
+      {"/spec/rollout", json{{"maxSurge", 0}, {"maxUnavailable", "0%"}},
+       "spec.rollout.maxSurge: must not be 0"},
+      {"/spec/rollout", json{{"maxSurge", "some"}},
+       "spec.rollout.maxSurge: must be a whole number or a percentage"},
+      {"/spec/readiness", json{{"warmUp", {{"query", "up"}}}},
+       "spec.readiness.warmUp: needs atLeast or atMost"},
+      {"/spec/behavior", json{{"scaleUp", {{"tolerance", 2}}}},
+       "spec.behavior.scaleUp.tolerance: must be from 0"},
       {"/spec/template", json::object(), "spec.template.spec.containers: must name at least one"},
   };
   for (const Case& one : cases) {
@@ -66,8 +75,9 @@ TEST(ScalableApp, EachMistakeIsNamedWithItsFieldAndWhatItShouldBe) {
 }
 
 TEST(ScalableApp, ASpecOfAnyShapeIsReadWithoutHarm) {
-  for (const char* text : {R"({"metadata":{"name":"x"}})", R"({"metadata":{"name":"x"},"spec":[]})",
-                           R"({"metadata":{"name":"x"},"spec":{"metrics":{},"replicas":3,"behavior":"fast"}})"}) {
+  for (const char* text :
+       {R"({"metadata":{"name":"x"}})", R"({"metadata":{"name":"x"},"spec":[]})",
+        R"({"metadata":{"name":"x"},"spec":{"metrics":{},"replicas":3,"behavior":"fast"}})"}) {
     const auto app = decode_scalable_app(json::parse(text));
     ASSERT_TRUE(app) << text;
     EXPECT_FALSE(app->problems.empty());
@@ -76,11 +86,18 @@ TEST(ScalableApp, ASpecOfAnyShapeIsReadWithoutHarm) {
 }
 
 TEST(ScalableApp, StatusSurvivesTheWayToTheServerAndBack) {
-  ScalableAppStatus status{.observed_generation = 3, .selector = "a=b", .replicas = 4, .desired_replicas = 5};
-  status.metrics = {{.name = "cpu", .type = "CPU", .current = "72%", .target = "60%", .proposed_replicas = 5, .age_seconds = 1}};
+  ScalableAppStatus status{
+      .observed_generation = 3, .selector = "a=b", .replicas = 4, .desired_replicas = 5};
+  status.metrics = {{.name = "cpu",
+                     .type = "CPU",
+                     .current = "72%",
+                     .target = "60%",
+                     .proposed_replicas = 5,
+                     .age_seconds = 1}};
   const WallTime time = parse_rfc3339("2026-01-31T12:00:00.250Z").value();
   status.last_decision = LastDecision{3, 5, "MetricAboveTarget", "3 -> 5", {"maxReplicas"}, time};
-  status.conditions = {{"Ready", ConditionStatus::kTrue, 3, parse_rfc3339("2026-01-31T12:00:00Z").value(), "AllReplicasReady", ""}};
+  status.conditions = {{"Ready", ConditionStatus::kTrue, 3,
+                        parse_rfc3339("2026-01-31T12:00:00Z").value(), "AllReplicasReady", ""}};
   status.history = {{{5, time, time + seconds{3}}}, {{2, time}}};
   json object = minimal();
   object["status"] = json::parse(encode_status(status));
@@ -93,7 +110,9 @@ TEST(Revision, DependsOnTheTemplateAndNothingElse) {
   scaled["spec"]["replicas"]["max"] = 20;
   json changed = minimal();
   changed["spec"]["template"]["spec"]["containers"][0]["image"] = "i:2";
-  const auto hash = [](const json& object) { return revision_hash(decode_scalable_app(object)->spec.template_json, 0); };
+  const auto hash = [](const json& object) {
+    return revision_hash(decode_scalable_app(object)->spec.template_json, 0);
+  };
   EXPECT_EQ(hash(minimal()), hash(scaled));
   EXPECT_NE(hash(minimal()), hash(changed));
   EXPECT_NE(revision_hash(one->spec.template_json, 0), revision_hash(one->spec.template_json, 1));
@@ -112,7 +131,8 @@ TEST(Revision, TheReplicaSetBearsOwnerLabelsAndGate) {
 }
 
 TEST(Pod, TroubleIsToldInTheKubeletsWords) {
-  const auto pod = decode_pod(json::parse(R"({"metadata":{"name":"p","labels":{"a":"b","scalableapp.io/name":"web"}},
+  const auto pod = decode_pod(
+      json::parse(R"({"metadata":{"name":"p","labels":{"a":"b","scalableapp.io/name":"web"}},
     "spec":{"readinessGates":[{"conditionType":"scalableapp.io/warm"}]},
     "status":{"phase":"Pending","containerStatuses":[{"restartCount":2,"state":{"waiting":{"reason":"ImagePullBackOff","message":"no such image"}}}],
       "conditions":[{"type":"ContainersReady","status":"False"}]}})"));

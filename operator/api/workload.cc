@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "operator/api/json_fields.h"
+#include "operator/api/revision.h"
 #include "operator/api/scalable_app.h"
 
 namespace scalableapp::api {
@@ -10,10 +11,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kTemplateHashAnnotation = "scalableapp.io/template-hash";
-
 void keep_only(std::map<std::string, std::string>& labels) {
-  std::erase_if(labels, [](const auto& label) { return label.first != kAppLabel && label.first != kRevisionLabel; });
+  std::erase_if(labels, [](const auto& label) {
+    return label.first != kAppLabel && label.first != kRevisionLabel;
+  });
 }
 
 // The kubelet waits with these reasons in the ordinary course of a start.
@@ -31,10 +32,12 @@ std::string trouble_of(const json& status) {
   }
   for (const json& condition : child(status, "conditions")) {
     if (text(condition, "type") == "PodScheduled" && text(condition, "status") == "False") {
-      return text(condition, "reason", "Unschedulable") + ": " + text(condition, "message", "no message");
+      return text(condition, "reason", "Unschedulable") + ": " +
+             text(condition, "message", "no message");
     }
   }
-  if (text(status, "phase") == "Failed") return text(status, "reason", "Failed") + ": " + text(status, "message");
+  if (text(status, "phase") == "Failed")
+    return text(status, "reason", "Failed") + ": " + text(status, "message");
   return {};
 }
 

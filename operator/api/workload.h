@@ -1,12 +1,11 @@
-// The slices of Pod and ReplicaSet that the operator keeps in its caches: everything else is dropped
-// when an object is decoded, which is what keeps the caches small.
+// The slices of Pod and ReplicaSet that the operator keeps in its caches: everything else is
+// dropped when an object is decoded, which is what keeps the caches small.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "operator/api/meta.h"
 
@@ -23,7 +22,7 @@ struct Pod {
   std::optional<WallTime> containers_ready_since;
   bool ready = false;  // The kubelet's word: containers ready and every gate true.
   std::optional<WallTime> ready_since;
-  bool warm = false;  // The gate's condition is True.
+  bool warm = false;                   // The gate's condition is True.
   std::optional<WallTime> started_at;  // status.startTime
   int restart_count = 0;               // Sum over containers.
   double cpu_request_cores = 0;        // Sum over containers.
