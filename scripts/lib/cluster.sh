@@ -23,12 +23,16 @@ node_containers() { # NAME [docker ps flags]
   docker ps --filter "label=io.x-k8s.kind.cluster=$1" --format '{{.Names}}' "${@:2}"
 }
 
+# Ready, and said so lately: after a restart the API still tells what was true before it.
 node_ready() { # NAME
-  [ "$(on_cluster "$1" get nodes -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}' 2>/dev/null)" = True ]
+  local ready renewed
+  ready=$(on_cluster "$1" get nodes -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) || return 1
+  renewed=$(on_cluster "$1" -n kube-node-lease get leases -o 'jsonpath={.items[0].spec.renewTime}' 2>/dev/null) || return 1
+  [ "$ready" = True ] && [ $(($(date +%s) - $(date -d "$renewed" +%s))) -lt 25 ]
 }
 
-# A node's container does not outlive a restart of the machine or of the daemon in a usable state: its address has
-# changed and the certificates name the old one. So: all of them running and the node Ready, or it is made anew.
+# Docker starts a node's container again after a restart of the machine or of the daemon, mostly with success. Where
+# it did not, or the node does not become Ready, the cluster is made anew.
 cluster_healthy() { # NAME
   local waited=0
   [ -n "$(node_containers "$1")" ] && [ "$(node_containers "$1")" = "$(node_containers "$1" --all)" ] || return 1
@@ -37,7 +41,7 @@ cluster_healthy() { # NAME
   mv "$(cluster_kubeconfig "$1").part" "$(cluster_kubeconfig "$1")"
   until node_ready "$1"; do
     [ "$waited" -lt 30 ] || return 1
-    if [ "$waited" = 0 ]; then say "cluster '$1' is there but not Ready; giving it up to 60 s"; fi
+    if [ "$waited" = 0 ]; then say "cluster '$1' is there but not Ready yet; giving it up to 60 s"; fi
     waited=$((waited + 1))
     sleep 2
   done

@@ -60,7 +60,9 @@ build_pause_program() { gcc -static -O2 -Wall -o "$cache/bin/pause" "$node_files
 
 # kube-proxy calls iptables, so its image holds that too, out of the root filesystem.
 build_kube_proxy_image() {
-  local stage
+  local stage inputs="$kubernetes_version $root_filesystem_image"
+  inputs=${inputs//[^a-z0-9.]/-}
+  if [ "$(image_inputs "$(kube_image kube-proxy)")" = "$inputs" ]; then return 0; fi
   stage=$(mktemp -d "$cache/build/kube-proxy.XXXXXX")
   docker run --rm --network none --entrypoint sh "$root_filesystem_image" -c '
     cd /usr/sbin
@@ -71,7 +73,7 @@ build_kube_proxy_image() {
   mkdir -p "$stage/usr/local/bin" "$stage/run"
   cp "$cache/bin/kube-proxy-$kubernetes_version" "$stage/usr/local/bin/kube-proxy"
   stage_users_and_tmp "$stage"
-  import_stage "$stage" "$(kube_image kube-proxy)" /usr/local/bin/kube-proxy 0 "$kubernetes_version"
+  import_stage "$stage" "$(kube_image kube-proxy)" /usr/local/bin/kube-proxy 0 "$inputs"
   rm -rf "$stage"
 }
 
@@ -128,10 +130,15 @@ assemble_node_image() { # TAG
     "$container" "$tag"
 }
 
+# those that a cluster still uses stay
+forget_earlier_node_images() { # TAG
+  docker images --format '{{.Repository}}:{{.Tag}}' scalableapp/node | grep -vxF "$1" | xargs -r docker rmi >/dev/null 2>&1 || true
+}
+
 build_node_image() { # TAG
   if image_exists "$1"; then return 0; fi
   local began=$SECONDS
-  step "building the node image (the first time this takes about ten minutes, most of it compiling Kubernetes)"
+  step "building the node image (ten minutes if Kubernetes is yet to be compiled, else one)"
   ensure_go
   ensure_node_programs
   ensure_root_filesystem
@@ -139,6 +146,7 @@ build_node_image() { # TAG
   build_control_plane_images
   step "assembling $1"
   with_log node-image assemble_node_image "$1"
+  forget_earlier_node_images "$1"
   say "node image built in $((SECONDS - began)) s"
 }
 
