@@ -119,8 +119,8 @@ class HttpClient final : public Client {
                            std::string_view object) {
     const bool is_read = request.method == "GET";
     const MonotonicTime give_up = clock_.monotonic_now() + options_.retry_budget;
-    for (milliseconds delay = options_.first_delay;;
-         delay = std::min(delay * 2, options_.longest_delay)) {
+    Backoff backoff(options_.backoff);
+    for (;;) {
       auto response = transport_.send(request, stop_);
       if (response && response->ok()) return std::move(response->body);
 
@@ -133,17 +133,12 @@ class HttpClient final : public Client {
           is_read && (error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTimeout);
       if (!not_carried_out && !read_again) return tl::unexpected(std::move(error));
 
-      const milliseconds wait =
-          std::max(stretch(delay), error.retry_after.value_or(milliseconds(0)));
-      if (clock_.monotonic_now() + wait > give_up) return tl::unexpected(std::move(error));
+      const MonotonicTime now = clock_.monotonic_now();
+      const milliseconds wait = std::max(backoff.next(now, random_.uniform()),
+                                         error.retry_after.value_or(milliseconds(0)));
+      if (now + wait > give_up) return tl::unexpected(std::move(error));
       if (!sleep_for(clock_, wait, stop_)) return fail(ErrorCode::kCancelled, doing + ": stopped");
     }
-  }
-
-  milliseconds stretch(milliseconds delay) {
-    const double factor = 1.0 + random_.uniform();
-    return milliseconds(
-        static_cast<milliseconds::rep>(static_cast<double>(delay.count()) * factor));
   }
 
   HttpTransport& transport_;

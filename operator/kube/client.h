@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "operator/base/backoff.h"
 #include "operator/base/result.h"
 #include "operator/kube/paths.h"
 #include "operator/kube/transport.h"
@@ -60,9 +61,8 @@ struct ClientOptions {
   // How long one call may go on trying, waits included. Reads are repeated on 429, 5xx and broken
   // connections; writes only where they cannot have been carried out: 429 and no connection at all.
   milliseconds retry_budget{10'000};
-  milliseconds first_delay{
-      200};  // Doubles, with up to 100 % of jitter; Retry-After wins if longer.
-  milliseconds longest_delay{3'000};
+  // Between tries; Retry-After wins if longer.
+  BackoffPolicy backoff{.first = milliseconds(200), .cap = milliseconds(3'000)};
 };
 
 // All references must outlive it. A stop makes calls in progress and later ones kCancelled: pass

@@ -1,10 +1,8 @@
-// A small seeded random source for jitter, so that delays are reproducible in tests. Not for
-// secrets.
+// A seeded random source that is a small copyable value, for pure code whose jitter must be
+// reproducible. Threads share a Random (operator/platform/random.h). Not for secrets.
 #pragma once
 
 #include <cstdint>
-
-#include "operator/base/time.h"
 
 namespace scalableapp::kube {
 
@@ -21,12 +19,6 @@ class Jitter {
     z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
     z ^= z >> 31U;
     return static_cast<double>(z >> 11U) * 0x1p-53;
-  }
-
-  // Uniform in [delay, 2 * delay).
-  milliseconds stretch(milliseconds delay) {
-    const auto base = static_cast<double>(delay.count());
-    return milliseconds(static_cast<milliseconds::rep>(base * (1.0 + next())));
   }
 
   bool operator==(const Jitter&) const = default;

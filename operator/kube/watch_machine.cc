@@ -62,7 +62,7 @@ WatchMachine::Step WatchMachine::on(const ListPage& page, MonotonicTime now) {
 WatchMachine::Step WatchMachine::on(const ListFailed& failed, MonotonicTime now) {
   const bool gone = failed.error.code == ErrorCode::kGone;
   Step step;
-  step.next = list_after(gone ? gone_delay(now) : backoff(now, failed.error.retry_after),
+  step.next = list_after(gone ? gone_delay(now) : pause(now, failed.error.retry_after),
                          to_string(failed.error.code));
   return step;
 }
@@ -107,7 +107,7 @@ WatchMachine::Step WatchMachine::on(const WatchLine& line, MonotonicTime now) {
 
 WatchMachine::Step WatchMachine::on(const BadLine&, MonotonicTime now) {
   Step step;
-  step.next = watch_after(backoff(now), "bad_line");
+  step.next = watch_after(pause(now), "bad_line");
   return step;
 }
 
@@ -116,7 +116,7 @@ WatchMachine::Step WatchMachine::on(const WatchEnded& ended, MonotonicTime now) 
   if (ended.error) {
     step.next = after_error(*ended.error, now);
   } else if (watch_lines_ == 0 && now - watch_started_ < policy_.short_watch) {
-    step.next = watch_after(backoff(now), "short");
+    step.next = watch_after(pause(now), "short");
   } else {
     step.next = watch_after(milliseconds(0), "end");
   }
@@ -153,27 +153,20 @@ WatchRequest WatchMachine::after_error(const Error& error, MonotonicTime now) {
     // The type itself is gone, or the server does not understand the version: only a list can tell.
     case ErrorCode::kNotFound:
     case ErrorCode::kInvalid:
-      return list_after(backoff(now, error.retry_after), to_string(error.code));
+      return list_after(pause(now, error.retry_after), to_string(error.code));
     default:
-      return watch_after(backoff(now, error.retry_after), to_string(error.code));
+      return watch_after(pause(now, error.retry_after), to_string(error.code));
   }
 }
 
 milliseconds WatchMachine::gone_delay(MonotonicTime now) {
-  const bool again = last_gone_ && now - *last_gone_ < policy_.backoff_reset;
+  const bool again = last_gone_ && now - *last_gone_ < policy_.backoff.reset_after;
   last_gone_ = now;
-  return again ? backoff(now) : milliseconds(0);
+  return again ? pause(now) : milliseconds(0);
 }
 
-milliseconds WatchMachine::backoff(MonotonicTime now, std::optional<milliseconds> retry_after) {
-  if (!last_backoff_ || now - *last_backoff_ >= policy_.backoff_reset) {
-    next_backoff_ = policy_.backoff_first;
-  }
-  const milliseconds own = std::min(jitter_.stretch(next_backoff_), policy_.backoff_cap);
-  next_backoff_ = std::min(next_backoff_ * 2, policy_.backoff_cap);
-  const milliseconds delay = std::max(own, retry_after.value_or(milliseconds(0)));
-  last_backoff_ = now + delay;
-  return delay;
+milliseconds WatchMachine::pause(MonotonicTime now, std::optional<milliseconds> retry_after) {
+  return std::max(backoff_.next(now, jitter_.next()), retry_after.value_or(milliseconds(0)));
 }
 
 }  // namespace scalableapp::kube

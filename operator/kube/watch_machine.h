@@ -33,19 +33,15 @@
 #include <variant>
 #include <vector>
 
+#include "operator/base/backoff.h"
 #include "operator/base/result.h"
 #include "operator/base/time.h"
 #include "operator/kube/jitter.h"
 
 namespace scalableapp::kube {
 
-// client-go's reflector: at most about 0.8 requests/s from one failing watch, 1 every 30 s in the
-// end.
 struct WatchPolicy {
-  milliseconds backoff_first{800};
-  milliseconds backoff_cap{30'000};  // Jitter (up to 100 %) included.
-  milliseconds backoff_reset{
-      120'000};  // After so long without backing off the first delay holds again.
+  BackoffPolicy backoff{};  // Its reset_after is also how long a 410 counts as a recent one.
   milliseconds short_watch{
       1'000};                      // An empty watch that ends sooner is a failure (a broken proxy).
   seconds watch_timeout_min{270};  // The server's limit is drawn from this range, so that watches
@@ -108,7 +104,7 @@ using WatchInput =
 class WatchMachine {
  public:
   explicit WatchMachine(const WatchPolicy& policy = {}, std::uint64_t seed = 1)
-      : policy_(policy), jitter_(seed) {}
+      : policy_(policy), jitter_(seed), backoff_(policy.backoff) {}
 
   struct Step {
     std::vector<WatchEvent> events;
@@ -138,7 +134,7 @@ class WatchMachine {
   WatchRequest watch_after(milliseconds delay, const char* reason);
   WatchRequest after_error(const Error& error, MonotonicTime now);
   milliseconds gone_delay(MonotonicTime now);
-  milliseconds backoff(MonotonicTime now, std::optional<milliseconds> retry_after = {});
+  milliseconds pause(MonotonicTime now, std::optional<milliseconds> retry_after = {});
 
   WatchPolicy policy_;
   Jitter jitter_;
@@ -146,8 +142,7 @@ class WatchMachine {
   bool in_list_ = false;  // kListBegin is out, kListEnd is not.
   MonotonicTime watch_started_{};
   std::uint64_t watch_lines_ = 0;
-  milliseconds next_backoff_{0};
-  std::optional<MonotonicTime> last_backoff_;
+  Backoff backoff_;
   std::optional<MonotonicTime> last_gone_;
 };
 

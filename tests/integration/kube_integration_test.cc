@@ -1,6 +1,6 @@
 // The client, the transport and the informers against a real kube-apiserver. KUBECONFIG names it;
 // SCALABLEAPP_TEST_ETCD (http://127.0.0.1:port) and SCALABLEAPP_TEST_RESTART (a command that
-// restarts the API server and returns at once or later) enable the tests that need them.
+// restarts the API server) enable the tests that need them. scripts/apiserver sets all three.
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
