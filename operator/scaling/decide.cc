@@ -214,7 +214,8 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
        fmt::format("{} of {} metrics have a value", combined.usable, signals.size())});
   Pipeline pipeline(decision, combined.proposed);
   if (combined.replicas != combined.proposed && !spec.override_replicas) {
-    pipeline.clamp("missingMetrics", combined.replicas, missing_metrics(signals));
+    pipeline.clamp("missingMetrics", combined.replicas,
+                   fmt::format("missing metrics: {}", missing_metrics(signals)));
   }
   if (spec.override_replicas) {
     const int held = std::clamp(*spec.override_replicas, 1, std::max(1, spec.max_replicas));

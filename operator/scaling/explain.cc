@@ -17,10 +17,11 @@ constexpr std::size_t kMetricsNamed = 3;
 
 std::string clause_of(const Signal& signal) {
   const api::MetricSpec& metric = *signal.metric;
-  if (signal.idle) return fmt::format("{} idle", metric.name);
+  if (signal.idle) return fmt::format("{} idle needs {}", metric.name, *signal.proposal);
   if (!signal.proposal) return fmt::format("{} missing ({})", metric.name, signal.missing);
   const std::string value = format_value(metric.type, *signal.value);
-  const std::string target = format_value(metric.type, metric.target);
+  const std::string target =
+      format_value(metric.type, metric.target) + (is_total(metric) ? " per replica" : "");
   if (signal.within_tolerance) return fmt::format("{} {} near {}", metric.name, value, target);
   return fmt::format("{} {} {} {} needs {}", metric.name, value, signal.ratio > 1 ? "over" : "under",
                      target, *signal.proposal);
@@ -70,8 +71,8 @@ const char* type_name(api::MetricType type) {
 std::string format_value(api::MetricType type, double value) {
   if (type == api::MetricType::kCpu) return fmt::format("{:.0f}%", value * 100);
   if (type == api::MetricType::kLatency) {
-    return value < 1 ? fmt::format("{:.3g}ms", std::round(value * 1e5) / 1e2)
-                     : fmt::format("{:.4g}s", value);
+    // 999.5 ms would be written as 1e+03ms.
+    return value < 0.9995 ? fmt::format("{:.3g}ms", value * 1e3) : fmt::format("{:.3g}s", value);
   }
   return value >= 1000 && value < 1e15 ? fmt::format("{:.0f}", value) : fmt::format("{:.4g}", value);
 }

@@ -34,7 +34,9 @@ struct MetricReading {
   std::optional<double> value = {};
   std::map<std::string, double> per_pod = {};  // CPU: cores used, by pod name; averaged over the window.
   milliseconds age{0};                    // Of the sample, at the time of the decision.
-  std::string missing = {};                    // Why there is no value, for a person.
+  // Why there is no value, for a person; beside a value: why there is no newer one. That value counts
+  // until it is stale (signal.h).
+  std::string missing = {};
   bool idle = false;  // The query succeeded and there was no traffic in its window (Latency).
   bool operator==(const MetricReading&) const = default;
 };

@@ -96,12 +96,6 @@ void evaluate_cpu(WallTime now, const api::ScalableAppSpec& spec, const MetricRe
   signal.proposal = towards(ratio, corrected.pods, current);
 }
 
-bool is_total(const api::MetricSpec& metric) {
-  return metric.type == api::MetricType::kQueueLength ||
-         (metric.type == api::MetricType::kPrometheus &&
-          metric.target_type == api::TargetType::kAverageValue);
-}
-
 void evaluate_value(const api::ScalableAppSpec& spec, double value, int serving, int current,
                     Signal& signal) {
   const double target = signal.metric->target;
@@ -124,20 +118,29 @@ void evaluate_value(const api::ScalableAppSpec& spec, double value, int serving,
 // Why the reading cannot be used; empty when it can.
 std::string defect_of(const api::MetricSpec& metric, const MetricReading* reading, milliseconds limit) {
   if (reading == nullptr) return "no reading yet";
-  if (!reading->missing.empty()) return reading->missing;
-  if (reading->age > limit) {
-    return fmt::format("stale: {} old, over {}",
-                       format_duration(std::chrono::floor<seconds>(reading->age)),
-                       format_duration(limit));
+  const bool cpu = metric.type == api::MetricType::kCpu;
+  if (!reading->idle && (cpu ? reading->per_pod.empty() : !reading->value)) {
+    return reading->missing.empty() ? "no value yet" : reading->missing;
   }
-  if (reading->idle || metric.type == api::MetricType::kCpu) return {};
-  if (!reading->value) return "no value yet";
+  if (reading->age > limit) {
+    return fmt::format("stale: {} old, over {}{}{}",
+                       format_duration(std::chrono::floor<seconds>(reading->age)),
+                       format_duration(limit), reading->missing.empty() ? "" : "; ",
+                       reading->missing);
+  }
+  if (reading->idle || cpu) return {};
   if (!std::isfinite(*reading->value)) return fmt::format("the value is {}", *reading->value);
   if (*reading->value < 0) return fmt::format("the value is negative: {}", *reading->value);
   return {};
 }
 
 }  // namespace
+
+bool is_total(const api::MetricSpec& metric) {
+  return metric.type == api::MetricType::kQueueLength ||
+         (metric.type == api::MetricType::kPrometheus &&
+          metric.target_type == api::TargetType::kAverageValue);
+}
 
 milliseconds stale_after(const api::MetricSpec& metric, int interval_seconds) {
   return seconds{std::max(3 * interval_seconds, metric.window_seconds + 5)};

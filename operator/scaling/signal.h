@@ -39,6 +39,9 @@ struct Signal {
   std::string missing;  // Why there is no proposal.
 };
 
+// The value is the app's total, to be shared by its replicas.
+bool is_total(const api::MetricSpec& metric);
+
 // Past this age a reading is stale: three missed rounds, or the rate window and 5 s for the scrape,
 // whichever is longer.
 milliseconds stale_after(const api::MetricSpec& metric, int interval_seconds);

@@ -230,7 +230,21 @@ TEST(Signal, WhatIsNoNumberIsMissingAndNeverZero) {
   EXPECT_EQ(why(MetricReading{.name = "latency"}), "no value yet");
   EXPECT_EQ(evaluate_only(spec, test::observe(3, {})).missing, "no reading yet");
   EXPECT_EQ(evaluate_only(app({test::cpu()}), test::observe(3, {MetricReading{.name = "cpu"}})).missing,
+            "no value yet");
+  MetricReading others{.name = "cpu"};
+  others.per_pod["pod-of-another-revision"] = 0.1;
+  EXPECT_EQ(evaluate_only(app({test::cpu()}), test::observe(3, {others})).missing,
             "no sample of any serving pod");
+}
+
+TEST(Signal, AValueOutlivesFailedQueriesUntilItIsStale) {
+  const auto spec = app({test::latency()});
+  MetricReading reading = test::reading("latency", 0.4, seconds{15});
+  reading.missing = "no connection";
+  EXPECT_EQ(evaluate_only(spec, test::observe(3, {reading})).proposal, 6);
+  reading.age = seconds{16};
+  EXPECT_EQ(evaluate_only(spec, test::observe(3, {reading})).missing,
+            "stale: 16s old, over 15s; no connection");
 }
 
 TEST(Signal, AReadingIsStaleAfterThreeRoundsOrAWindow) {

@@ -1,0 +1,326 @@
+// What must hold for every decision, whatever the app, the load and the faults: random apps live
+// through thousands of decisions with pods that start slowly, readings that go missing, rollouts and
+// restarts. A failure prints the seed of its life.
+#include <algorithm>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "operator/scaling/explain.h"
+#include "operator/scaling/limits.h"
+#include "operator/scaling/stabilize.h"
+#include "operator/scaling/test_support.h"
+
+namespace scalableapp::scaling {
+namespace {
+
+using test::kNow;
+
+class Random {
+ public:
+  explicit Random(unsigned seed) : engine_(seed) {}
+  int integer(int low, int high) { return std::uniform_int_distribution<>(low, high)(engine_); }
+  double real(double low, double high) { return std::uniform_real_distribution<>(low, high)(engine_); }
+  bool chance(double share) { return real(0, 1) < share; }
+  template <typename List>
+  void shuffle(List& list) {
+    std::shuffle(list.begin(), list.end(), engine_);
+  }
+
+ private:
+  std::mt19937 engine_;
+};
+
+api::ScalingRules random_rules(Random& random, int longest_window) {
+  api::ScalingRules rules;
+  rules.stabilization_window_seconds = random.chance(0.4) ? 0 : random.integer(1, longest_window);
+  rules.tolerance = random.chance(0.3) ? 0 : random.real(0, 0.3);
+  rules.select_policy = random.chance(0.05)  ? api::SelectPolicy::kDisabled
+                        : random.chance(0.3) ? api::SelectPolicy::kMin
+                                             : api::SelectPolicy::kMax;
+  for (int i = random.integer(0, 3); i > 0; --i) {
+    const int period = random.integer(1, 60);
+    rules.policies.push_back(random.chance(0.5) ? test::pods(random.integer(1, 6), period)
+                                                : test::percent(random.integer(5, 200), period));
+  }
+  return rules;
+}
+
+api::ScalableAppSpec random_app(Random& random) {
+  auto spec = test::app({}, {random_rules(random, 60), random_rules(random, 300)});
+  spec.min_replicas = random.integer(0, 4);
+  spec.max_replicas = spec.min_replicas + random.integer(1, 60);
+  spec.interval_seconds = random.integer(1, 4);
+  spec.metrics = {test::cpu(random.real(0.3, 0.9)), test::latency(random.real(0.05, 0.5)),
+                  test::backlog(random.integer(1, 50)),
+                  test::metric("custom", api::MetricType::kPrometheus, random.real(1, 100),
+                               random.chance(0.5) ? api::TargetType::kValue
+                                                  : api::TargetType::kAverageValue)};
+  random.shuffle(spec.metrics);
+  spec.metrics.resize(static_cast<std::size_t>(random.integer(1, 4)));
+  return spec;
+}
+
+// How the world answers: `load` is the number of replicas that would be right on target.
+MetricReading random_reading(Random& random, const api::MetricSpec& metric, double load,
+                             const Observation& observation) {
+  MetricReading reading;
+  reading.name = metric.name;
+  reading.age = milliseconds{random.integer(0, 3000)};
+  const double count = std::max<double>(1, static_cast<double>(observation.pods.size()));
+  switch (metric.type) {
+    case api::MetricType::kCpu:
+      for (const auto& pod : observation.pods) {
+        if (random.chance(0.05)) continue;
+        reading.per_pod[pod.name] = pod.cpu_request_cores * metric.target * load / count;
+      }
+      break;
+    case api::MetricType::kQueueLength:
+      reading.value = load * metric.target;
+      break;
+    default:
+      reading.value = metric.type == api::MetricType::kPrometheus &&
+                              metric.target_type == api::TargetType::kAverageValue
+                          ? load * metric.target
+                          : load * metric.target / count;
+      reading.idle = metric.type == api::MetricType::kLatency && load == 0;
+  }
+  return reading;
+}
+
+void spoil(Random& random, MetricReading& reading) {
+  reading.idle = false;
+  reading.per_pod.clear();
+  switch (random.integer(0, 3)) {
+    case 0:
+      reading.value.reset();
+      reading.missing = "HTTP 503";
+      break;
+    case 1:
+      reading.value = test::kNan;
+      break;
+    case 2:
+      reading.value = -1;
+      break;
+    default:
+      reading.value = 1;
+      reading.age = seconds{60};
+  }
+}
+
+Observation random_observation(Random& random, const api::ScalableAppSpec& spec, int replicas,
+                               double load, bool& partial) {
+  const int starting = random.chance(0.3) ? random.integer(0, replicas) : 0;
+  Observation observation = test::observe(replicas - starting, {}, starting);
+  observation.rollout_in_flight = random.chance(0.1);
+  partial = false;
+  for (const auto& metric : spec.metrics) {
+    observation.readings.push_back(random_reading(random, metric, load, observation));
+    if (random.chance(0.05)) {
+      spoil(random, observation.readings.back());
+      partial = true;
+    }
+  }
+  return observation;
+}
+
+// The policies, told from the log of all changes since the beginning of time.
+struct Change {
+  WallTime time;
+  int replicas;  // After it.
+};
+int replicas_at(const std::vector<Change>& log, WallTime time) {
+  for (auto change = log.rbegin(); change != log.rend(); ++change) {
+    if (change->time <= time) return change->replicas;
+  }
+  return log.front().replicas;
+}
+int allowed(const std::vector<Change>& log, WallTime now, int current, const api::ScalingRules& rules, bool up) {
+  if (rules.select_policy == api::SelectPolicy::kDisabled) return current;
+  std::vector<int> reach;
+  for (const auto& policy : rules.policies) {
+    const int base = replicas_at(log, now - seconds{policy.period_seconds});
+    const int change = policy.type == api::PolicyType::kPods
+                           ? policy.value
+                           : (std::max(base, 1) * policy.value + 99) / 100;
+    reach.push_back(up ? base + change : base - change);
+  }
+  if (reach.empty()) return up ? 1 << 20 : 0;
+  std::ranges::sort(reach);
+  const bool highest = up == (rules.select_policy == api::SelectPolicy::kMax);
+  const int limit = highest ? reach.back() : reach.front();
+  return up ? std::max(limit, current) : std::min(limit, current);
+}
+
+TEST(Properties, HoldThroughoutALife) {
+  for (unsigned seed = 1; seed <= 30; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    const auto spec = random_app(random);
+    int replicas = random.integer(std::max(1, spec.min_replicas), spec.max_replicas);
+    api::ScalingHistory history, persisted;
+    WallTime now = kNow, observing_since = test::kLongAgo;
+    std::vector<Change> log{{kNow - std::chrono::hours{1}, replicas}};
+    double load = replicas;
+    for (int step = 0; step < 1000; ++step) {
+      now += milliseconds{random.integer(500, 4000)};
+      load = std::max(0.0, random.chance(0.02) ? random.real(0, 80) : load + random.real(-2, 2));
+      const bool restarted = random.chance(0.005);
+      if (restarted) {
+        now += seconds{random.integer(1, 400)};
+        observing_since = now;
+        history = persisted;
+      }
+      bool partial = false;
+      Observation observation = random_observation(random, spec, replicas, load, partial);
+      observation.observing_since = observing_since;
+
+      const Decision decision = decide(now, spec, observation, history);
+      const int to = decision.replicas;
+      SCOPED_TRACE(testing::Message() << "step " << step << ": " << decision.message);
+      ASSERT_GE(to, spec.min_replicas);
+      ASSERT_LE(to, spec.max_replicas);
+      if (partial || observation.rollout_in_flight || restarted) {
+        ASSERT_GE(to, replicas);
+      }
+      // The minimum and maximum hold from the first decision on, so that they never force a step.
+      if (to > replicas && replicas > 0) {
+        ASSERT_LE(to, allowed(log, now, replicas, spec.behavior.scale_up, true));
+      } else if (to < replicas) {
+        ASSERT_GE(to, allowed(log, now, replicas, spec.behavior.scale_down, false));
+      }
+      ASSERT_LE(decision.history.recommendations.size(), kMostRuns);
+      ASSERT_LE(decision.history.scale_events.size(), kMostEvents);
+      ASSERT_EQ(decision.steps.front().before, replicas);
+      ASSERT_EQ(decision.steps.back().after, to);
+      for (std::size_t i = 1; i < decision.steps.size(); ++i) {
+        ASSERT_EQ(decision.steps[i].before, decision.steps[i - 1].after);
+      }
+      ASSERT_EQ(decision.clamps.size() + 1, decision.steps.size());
+      ASSERT_EQ(decide(now, spec, observation, history), decision) << "the same twice";
+
+      history = decision.history;
+      if (decision.history_changed_materially) persisted = history;
+      if (to != replicas) log.push_back({now, to});
+      replicas = to;
+    }
+  }
+}
+
+TEST(Properties, TheSameArgumentsGiveTheSameBytes) {
+  for (unsigned seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    const auto record = [&] {
+      Random random(seed);
+      api::ScalableApp object;
+      object.metadata.name = "web";
+      object.spec = random_app(random);
+      bool partial = false;
+      const Observation observation = random_observation(random, object.spec, random.integer(0, 30),
+                                                         random.real(0, 60), partial);
+      return to_json(kNow, object, observation, decide(kNow, object.spec, observation, {}));
+    };
+    EXPECT_EQ(record(), record());
+  }
+}
+
+TEST(Properties, DecidingAgainWithoutActingChangesNothing) {
+  for (unsigned seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    auto spec = random_app(random);
+    spec.dry_run = true;
+    bool partial = false;
+    const Observation observation =
+        random_observation(random, spec, random.integer(0, 30), random.real(0, 60), partial);
+    const Decision first = decide(kNow, spec, observation, {});
+    Decision second = decide(kNow, spec, observation, first.history);
+    EXPECT_FALSE(second.history_changed_materially);
+    second.history_changed_materially = first.history_changed_materially;
+    EXPECT_EQ(second, first);
+  }
+}
+
+TEST(Properties, MoreLoadNeverMeansFewerReplicas) {
+  for (unsigned seed = 1; seed <= 400; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    int before = 0;
+    Random outer(seed);
+    double load = 0;
+    for (int i = 0; i < 40; ++i) {
+      load += outer.real(0, 2);
+      Random random(seed);  // The same app, pods, gaps and history each time; only the load differs.
+      const auto spec = random_app(random);
+      const int current = random.integer(1, 40);
+      api::ScalingHistory history;
+      for (int n = random.integer(0, 5); n > 0; --n) {
+        const WallTime at = kNow - seconds{random.integer(1, 60)};
+        history.recommendations.push_back({random.integer(1, 40), at, at});
+        history.scale_events.push_back({random.integer(-3, 3), at});
+      }
+      bool partial = false;
+      Observation observation = random_observation(random, spec, current, load, partial);
+      for (auto& reading : observation.readings) reading.idle = false;
+      const int to = decide(kNow, spec, observation, history).replicas;
+      ASSERT_GE(to, before) << "at load " << load;
+      before = to;
+    }
+  }
+}
+
+TEST(Properties, TheOrderOfMetricsReadingsAndPodsDoesNotMatter) {
+  for (unsigned seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    auto spec = random_app(random);
+    bool partial = false;
+    Observation observation =
+        random_observation(random, spec, random.integer(0, 30), random.real(0, 60), partial);
+    const Decision first = decide(kNow, spec, observation, {});
+    random.shuffle(spec.metrics);
+    random.shuffle(observation.readings);
+    random.shuffle(observation.pods);
+    Decision second = decide(kNow, spec, observation, {});
+    std::ranges::sort(second.metrics, {}, [&](const auto& metric) {
+      return std::ranges::find(first.metrics, metric.name, &api::MetricStatus::name) - first.metrics.begin();
+    });
+    EXPECT_EQ(second, first);
+  }
+}
+
+// With the load steady and every metric answering, an app finds its size and stays there.
+TEST(Properties, ASteadyLoadSettles) {
+  for (unsigned seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    auto spec = random_app(random);
+    spec.behavior.scale_up.select_policy = spec.behavior.scale_down.select_policy = api::SelectPolicy::kMax;
+    const double load = random.real(1, 60);
+    int replicas = random.integer(std::max(1, spec.min_replicas), spec.max_replicas);
+    api::ScalingHistory history;
+    int last_change = 0;
+    for (int second = 0; second < 7200; second += 10) {
+      Observation observation = test::observe(replicas, {});
+      for (const auto& metric : spec.metrics) {
+        Random whole(1);
+        MetricReading reading = random_reading(whole, metric, load, observation);
+        if (metric.type == api::MetricType::kCpu) {
+          for (const auto& pod : observation.pods) {
+            reading.per_pod[pod.name] = pod.cpu_request_cores * metric.target * load / replicas;
+          }
+        }
+        observation.readings.push_back(reading);
+      }
+      const Decision decision = decide(kNow + seconds{second}, spec, observation, history);
+      history = decision.history;
+      if (decision.replicas != replicas) last_change = second;
+      replicas = decision.replicas;
+    }
+    EXPECT_LT(last_change, 5400);
+    const int right = static_cast<int>(std::ceil(load - 1e-6));
+    EXPECT_GE(replicas, std::min(spec.max_replicas, static_cast<int>(right / (1.01 + spec.behavior.scale_up.tolerance))));
+  }
+}
+
+}  // namespace
+}  // namespace scalableapp::scaling
