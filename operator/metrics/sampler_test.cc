@@ -1,0 +1,191 @@
+#include "operator/metrics/sampler.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tests/support/fake_clock.h"
+
+namespace scalableapp::metrics {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+const api::ObjectKey kWeb{"ns", "web"};
+
+constexpr const char* kSeven =
+    R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"7"]}]}})";
+
+// Hands each request to the test, which answers when it likes.
+class FakeTransport final : public kube::HttpTransport {
+ public:
+  using Answer = Result<kube::HttpResponse>;
+
+  Answer send(const kube::HttpRequest& request, std::stop_token stop) override {
+    std::unique_lock lock(mutex_);
+    requests_.push_back(request);
+    changed_.notify_all();
+    if (!changed_.wait(lock, stop, [&] { return !answers_.empty(); })) {
+      return fail(ErrorCode::kCancelled, "stopped");
+    }
+    Answer answer = std::move(answers_.front());
+    answers_.pop_front();
+    return answer;
+  }
+  Answer stream(const kube::HttpRequest&, milliseconds, const kube::OnLine&,
+                std::stop_token) override {
+    return fail(ErrorCode::kInternal, "not used");
+  }
+
+  void answer(Answer answer) {
+    std::lock_guard lock(mutex_);
+    answers_.push_back(std::move(answer));
+    changed_.notify_all();
+  }
+  // Blocks until `count` requests have been made in all.
+  std::vector<kube::HttpRequest> await_requests(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return requests_.size() >= count; });
+    return requests_;
+  }
+
+ private:
+  std::mutex mutex_;  // Guards all below.
+  std::condition_variable_any changed_;
+  std::vector<kube::HttpRequest> requests_;
+  std::deque<Answer> answers_;
+};
+
+class SamplerTest : public ::testing::Test {
+ protected:
+  SamplerTest() {
+    sampler_.subscribe(kWeb, {{.id = "m", .text = "up{a=\"b\"} + 1"}});
+    sampler_.start();
+  }
+  void await_told(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return told_ >= count; });
+  }
+  std::vector<std::string> results() {
+    std::lock_guard lock(mutex_);
+    return results_;
+  }
+
+  FakeClock clock_;
+  FakeTransport transport_;
+  std::mutex mutex_;  // Guards told_ and results_.
+  std::condition_variable changed_;
+  int told_ = 0;
+  std::vector<std::string> results_;
+  Sampler sampler_{transport_,
+                   clock_,
+                   {.on_sample =
+                        [this](const api::ObjectKey& app) {
+                          EXPECT_EQ(app, kWeb);
+                          sampler_.latest(app, "m");  // No lock of the sampler's is held.
+                          std::lock_guard lock(mutex_);
+                          ++told_;
+                          changed_.notify_all();
+                        },
+                    .on_query =
+                        [this](milliseconds, std::string_view result, std::size_t queries) {
+                          std::lock_guard lock(mutex_);
+                          results_.push_back(fmt::format("{} {}", result, queries));
+                        }}};
+};
+
+TEST_F(SamplerTest, AnAnswerIsStoredBeforeTheAppIsTold) {
+  const auto request = transport_.await_requests(1)[0];
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.path_and_query, "/api/v1/query");
+  EXPECT_EQ(request.content_type, "application/x-www-form-urlencoded");
+  EXPECT_EQ(request.body, "timeout=2000ms&query=up%7Ba%3D%22b%22%7D+%2B+1");
+  EXPECT_FALSE(sampler_.latest(kWeb, "m"));
+  const WallTime asked = clock_.wall_now();
+  clock_.advance(milliseconds(40));
+  transport_.answer(kube::HttpResponse{.status = 200, .body = kSeven});
+  await_told(1);
+  const auto result = sampler_.latest(kWeb, "m");
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->samples, (std::vector<Sample>{{7, "", false, "{}"}}));
+  EXPECT_EQ(result->at, asked);
+  EXPECT_EQ(result->age, milliseconds(40));
+  clock_.jump_wall(seconds(-3600));
+  clock_.advance(milliseconds(10));
+  EXPECT_EQ(sampler_.latest(kWeb, "m")->age, milliseconds(50)) << "age is no wall time";
+  EXPECT_EQ(results(), std::vector<std::string>{"ok 1"});
+}
+
+TEST_F(SamplerTest, IsAskedAgainAtTheIntervalAndByOneThreadOnly) {
+  transport_.answer(kube::HttpResponse{.status = 200, .body = kSeven});
+  await_told(1);
+  clock_.await_sleepers(2);
+  clock_.advance(seconds(2));
+  transport_.await_requests(2);
+  clock_.advance(seconds(10));
+  clock_.await_sleepers(1);
+  EXPECT_EQ(transport_.await_requests(2).size(), 2U);
+}
+
+TEST_F(SamplerTest, AWrongQueryIsReportedWithPrometheusOwnWords) {
+  transport_.answer(kube::HttpResponse{
+      .status = 400, .body = R"({"status":"error","errorType":"bad_data","error":"1:3: bad"})"});
+  await_told(1);
+  EXPECT_EQ(sampler_.latest(kWeb, "m")->error->message, "Prometheus: 1:3: bad");
+  EXPECT_FALSE(sampler_.source_error());
+  EXPECT_EQ(results(), std::vector<std::string>{"invalid 1"});
+}
+
+TEST_F(SamplerTest, ALostSourceKeepsTheAnswerAndIsFoundAgainByAProbe) {
+  transport_.answer(kube::HttpResponse{.status = 200, .body = kSeven});
+  await_told(1);
+  clock_.await_sleepers(2);
+  transport_.answer(fail(ErrorCode::kUnavailable, "connection refused"));
+  clock_.advance(seconds(2));
+  await_told(2);
+  EXPECT_EQ(sampler_.source_error()->message, "Prometheus: connection refused");
+  EXPECT_EQ(sampler_.latest(kWeb, "m")->error->message, "Prometheus: connection refused");
+  EXPECT_EQ(sampler_.latest(kWeb, "m")->age, seconds(2));
+  EXPECT_EQ(sampler_.latest(kWeb, "m")->samples[0].value, 7);
+
+  clock_.await_sleepers(2);
+  transport_.answer(kube::HttpResponse{.status = 200, .body = kSeven});
+  transport_.answer(kube::HttpResponse{.status = 200, .body = kSeven});
+  clock_.advance(milliseconds(250));
+  await_told(3);
+  EXPECT_THAT(transport_.await_requests(4)[2].body, HasSubstr("query=vector%281%29"));
+  EXPECT_FALSE(sampler_.source_error());
+  EXPECT_EQ(sampler_.latest(kWeb, "m")->age, milliseconds(0));
+}
+
+TEST_F(SamplerTest, AnAddressThatIsNoUrlIsTheSourcesErrorAndNotTheQuerys) {
+  transport_.answer(fail(ErrorCode::kInvalid, "not a URL"));
+  await_told(1);
+  EXPECT_TRUE(sampler_.source_error());
+}
+
+TEST_F(SamplerTest, StoppingCancelsARequestInFlight) {
+  transport_.await_requests(1);
+  sampler_.stop();
+  EXPECT_FALSE(sampler_.latest(kWeb, "m"));
+  EXPECT_TRUE(results().empty());
+}
+
+TEST_F(SamplerTest, UnsubscribingWhileARequestIsInFlightIsSafe) {
+  transport_.await_requests(1);
+  sampler_.unsubscribe(kWeb);
+  transport_.answer(kube::HttpResponse{.status = 200, .body = kSeven});
+  clock_.await_sleepers(2);
+  EXPECT_FALSE(sampler_.latest(kWeb, "m"));
+}
+
+}  // namespace
+}  // namespace scalableapp::metrics
