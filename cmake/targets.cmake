@@ -3,7 +3,7 @@
 
 add_library(project_options INTERFACE)
 target_compile_options(project_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
+  -Wall -Wextra -Wno-missing-field-initializers -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
 target_include_directories(project_options INTERFACE ${PROJECT_SOURCE_DIR})
 if(SCALABLEAPP_SANITIZE)
   target_compile_options(project_options INTERFACE -fsanitize=${SCALABLEAPP_SANITIZE} -fno-omit-frame-pointer)

@@ -1,0 +1,303 @@
+#include "operator/controller/manager.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "operator/controller/app_reconciler.h"
+#include "operator/kube/config.h"
+#include "operator/kube/cpprest_transport.h"
+#include "operator/kube/informer.h"
+#include "operator/kube/leader_elector.h"
+#include "operator/kube/work_queue.h"
+#include "operator/platform/http_server.h"
+#include "operator/platform/log.h"
+#include "operator/platform/random.h"
+
+namespace scalableapp::controller {
+namespace {
+
+constexpr seconds kSyncTimeout{120};
+// A call of the elector must fail well before its renew deadline of 3 s.
+constexpr milliseconds kElectionRequestTimeout{1000};
+
+std::string app_index(const api::ObjectMeta& metadata) {
+  const auto label = metadata.labels.find(api::kAppLabel);
+  return label == metadata.labels.end() ? std::string{} : metadata.namespace_name + "/" + label->second;
+}
+
+api::ObjectKey app_key(const api::ObjectMeta& metadata) {
+  const auto label = metadata.labels.find(api::kAppLabel);
+  return {metadata.namespace_name, label == metadata.labels.end() ? "" : label->second};
+}
+
+const char* result_text(const Result<milliseconds>& result) {
+  return result ? "success" : to_string(result.error().code);
+}
+
+class Manager {
+ public:
+  explicit Manager(const ManagerOptions& options) : options_(options) {}
+  Result<void> run(std::stop_token stop);
+
+ private:
+  Result<void> connect();
+  Result<void> serve_http();
+  void start_caches();
+  void work(std::stop_token stop);
+  void lead();
+  void stand_down();
+  kube::ReflectorOptions mirror(const kube::ResourceType& type, std::uint64_t seed, std::string selector);
+  template <typename T>
+  kube::InformerHandlers<T> enqueue_owner();
+  ServerResponse decisions(const ServerRequest& request) const;
+
+  const ManagerOptions& options_;
+  SystemClock clock_;
+  Random random_;
+  metrics::Exporter exporter_;
+  std::unique_ptr<kube::HttpTransport> api_transport_;
+  std::unique_ptr<kube::HttpTransport> election_transport_;
+  std::unique_ptr<kube::HttpTransport> prometheus_transport_;
+  std::unique_ptr<kube::Client> client_;
+  std::unique_ptr<kube::Client> election_client_;
+  std::unique_ptr<kube::WorkQueue> queue_;
+  std::unique_ptr<kube::Informer<api::ScalableApp>> apps_;
+  std::unique_ptr<kube::Informer<api::ReplicaSet>> replica_sets_;
+  std::unique_ptr<kube::Informer<api::Pod>> pods_;
+  std::unique_ptr<kube::ApiEventRecorder> events_;
+  std::unique_ptr<metrics::Sampler> sampler_;
+  std::unique_ptr<AppReconciler> reconciler_;
+  std::unique_ptr<kube::LeaderElector> elector_;
+  std::unique_ptr<HttpServer> server_;
+  std::vector<std::jthread> workers_;  // Only while leading.
+  std::atomic<bool> synced_{false};
+};
+
+Result<void> Manager::connect() {
+  const auto config = kube::find_config(options_.kubeconfig, {}, kube::process_environment());
+  if (!config) return tl::unexpected(config.error());
+  log_info("api server", {{"url", config->endpoint.base_url}, {"source", config->source}});
+
+  auto transport = kube::make_cpprest_transport(config->endpoint, clock_);
+  if (!transport) return tl::unexpected(transport.error());
+  api_transport_ = std::move(*transport);
+  client_ = kube::make_client(*api_transport_, clock_, random_);
+
+  kube::Endpoint election_endpoint = config->endpoint;
+  election_endpoint.request_timeout = kElectionRequestTimeout;
+  transport = kube::make_cpprest_transport(election_endpoint, clock_);
+  if (!transport) return tl::unexpected(transport.error());
+  election_transport_ = std::move(*transport);
+  election_client_ = kube::make_client(*election_transport_, clock_, random_, {.retry_budget = kElectionRequestTimeout});
+
+  transport = kube::make_cpprest_transport({.base_url = options_.prometheus_url, .request_timeout = metrics::kRequestTimeout}, clock_);
+  if (!transport) return tl::unexpected(transport.error());
+  prometheus_transport_ = std::move(*transport);
+  return {};
+}
+
+kube::ReflectorOptions Manager::mirror(const kube::ResourceType& type, std::uint64_t seed, std::string selector) {
+  const std::string resource{type.plural};
+  return {.type = type,
+          .namespace_name = options_.watch_namespace,
+          .label_selector = std::move(selector),
+          .seed = seed,
+          .observer = {.on_relist = [this, resource](const char* reason) { exporter_.count_relist(resource, reason); },
+                       .on_watch_restart = [this, resource](const char* reason) { exporter_.count_watch_restart(resource, reason); },
+                       .on_error = [resource](const Error& error) { log_warn("watch", {{"resource", resource}, {"error", error}}); }}};
+}
+
+template <typename T>
+kube::InformerHandlers<T> Manager::enqueue_owner() {
+  return {.on_change = [this](const auto& old_object, const auto& new_object) {
+    const api::ObjectKey key = app_key((new_object ? new_object : old_object)->metadata);
+    if (!key.name.empty()) queue_->add(key);
+  }};
+}
+
+void Manager::start_caches() {
+  const auto seed = static_cast<std::uint64_t>(random_.uniform() * 1e15);
+  apps_ = std::make_unique<kube::Informer<api::ScalableApp>>(
+      *api_transport_, clock_, mirror(kube::kScalableApps, seed, ""), api::decode_scalable_app,
+      kube::Store<api::ScalableApp>::Index{},
+      kube::InformerHandlers<api::ScalableApp>{
+          .on_change =
+              [this](const auto& old_object, const auto& new_object) {
+                // Our own status writes come back as changes; only what the user wrote matters.
+                if (old_object && new_object && old_object->metadata.generation == new_object->metadata.generation &&
+                    old_object->metadata.annotations == new_object->metadata.annotations) {
+                  return;
+                }
+                queue_->add((new_object ? new_object : old_object)->metadata.key());
+              },
+          .on_invalid = [](const api::ObjectKey& key, const Error& error) {
+            log_warn("unreadable ScalableApp", {{"app", api::to_string(key)}, {"error", error}});
+          }});
+  replica_sets_ = std::make_unique<kube::Informer<api::ReplicaSet>>(
+      *api_transport_, clock_, mirror(kube::kReplicaSets, seed + 1, api::kAppLabel), api::decode_replica_set,
+      [](const api::ReplicaSet& object) { return app_index(object.metadata); }, enqueue_owner<api::ReplicaSet>());
+  pods_ = std::make_unique<kube::Informer<api::Pod>>(
+      *api_transport_, clock_, mirror(kube::kPods, seed + 2, api::kAppLabel), api::decode_pod,
+      [](const api::Pod& object) { return app_index(object.metadata); }, enqueue_owner<api::Pod>());
+  apps_->start();
+  replica_sets_->start();
+  pods_->start();
+}
+
+ServerResponse Manager::decisions(const ServerRequest& request) const {
+  constexpr std::string_view kPrefix = "/debug/decisions/";
+  const std::string_view path{request.path};
+  const auto slash = path.find('/', kPrefix.size());
+  if (!path.starts_with(kPrefix) || slash == std::string_view::npos) {
+    return {.status = 404, .body = "ask for /debug/decisions/NAMESPACE/NAME\n"};
+  }
+  const auto records = reconciler_->decisions_json(
+      {std::string(path.substr(kPrefix.size(), slash - kPrefix.size())), std::string(path.substr(slash + 1))});
+  if (!records) return {.status = 404, .body = records.error().message + "\n"};
+  return {.content_type = "application/json", .body = *records};
+}
+
+Result<void> Manager::serve_http() {
+  auto server = start_http_server(
+      {.port = static_cast<std::uint16_t>(options_.http_port)},
+      {{"/healthz", [](const ServerRequest&) { return ServerResponse{.body = "ok\n"}; }},
+       {"/readyz",
+        [this](const ServerRequest&) {
+          return synced_ ? ServerResponse{.body = "ok\n"}
+                         : ServerResponse{.status = 503, .body = "the caches are not filled yet\n"};
+        }},
+       {"/metrics",
+        [this](const ServerRequest&) {
+          exporter_.set_queue_depth(queue_->depth());
+          return ServerResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = exporter_.scrape()};
+        }},
+       {"/debug/decisions/", [this](const ServerRequest& request) { return decisions(request); }}});
+  if (!server) return tl::unexpected(server.error());
+  server_ = std::move(*server);
+  log_info("http", {{"port", server_->port()}});
+  return {};
+}
+
+// One worker: takes a key, reconciles, and says when to look again.
+void Manager::work(std::stop_token stop) {
+  while (const auto key = queue_->get(stop)) {
+    // Fenced by local time: a leader that could not renew writes nothing more.
+    if (elector_ && !elector_->is_leader()) {
+      queue_->done(*key);
+      continue;
+    }
+    const MonotonicTime start = clock_.monotonic_now();
+    const auto result = reconciler_->reconcile(*key);
+    exporter_.observe_reconcile(clock_.monotonic_now() - start, result_text(result));
+    if (result) {
+      queue_->forget(*key);
+      // A tenth of jitter keeps apps that were created together from deciding together for ever.
+      if (*result != milliseconds::max()) {
+        queue_->add_after(*key, milliseconds{static_cast<std::int64_t>(static_cast<double>(result->count()) * (0.9 + 0.2 * random_.uniform()))});
+      }
+    } else {
+      // A conflict is the cache being late: ordinary, and over after the next event.
+      const auto level = result.error().code == ErrorCode::kConflict ? LogLevel::kDebug : LogLevel::kWarn;
+      log(level, "reconcile failed", {{"app", api::to_string(*key)}, {"error", result.error()}});
+      queue_->add_rate_limited(*key);
+    }
+    queue_->done(*key);
+  }
+}
+
+void Manager::lead() {
+  log_info("leading", {{"identity", options_.identity}});
+  exporter_.set_leader(true);
+  reconciler_->forget_all();
+  for (const auto& app : apps_->store().list()) queue_->add(app->metadata.key());
+  for (int i = 0; i < options_.workers; ++i) {
+    workers_.emplace_back([this](std::stop_token stop) { work(stop); });
+  }
+}
+
+void Manager::stand_down() {
+  for (auto& worker : workers_) worker.request_stop();
+  workers_.clear();
+  reconciler_->forget_all();
+  exporter_.set_leader(false);
+  log_info("not leading any more", {{"identity", options_.identity}});
+}
+
+Result<void> Manager::run(std::stop_token stop) {
+  if (auto connected = connect(); !connected) return connected;
+  queue_ = std::make_unique<kube::WorkQueue>(clock_);
+  start_caches();
+  events_ = std::make_unique<kube::ApiEventRecorder>(*client_, clock_, random_,
+                                                     kube::EventSource{"scalableapp-operator", options_.identity});
+  sampler_ = std::make_unique<metrics::Sampler>(
+      *prometheus_transport_, clock_,
+      metrics::SamplerObserver{
+          .on_sample = [this](const api::ObjectKey& key) { queue_->add(key); },
+          .on_query =
+              [this](milliseconds duration, std::string_view result, std::size_t) {
+                exporter_.observe_metric_query(duration, result == "ok" ? "" : result);
+              }});
+  reconciler_ = std::make_unique<AppReconciler>(AppReconciler::Parts{.clock = clock_,
+                                                                     .client = *client_,
+                                                                     .apps = apps_->store(),
+                                                                     .replica_sets = replica_sets_->store(),
+                                                                     .pods = pods_->store(),
+                                                                     .sampler = *sampler_,
+                                                                     .events = *events_,
+                                                                     .exporter = exporter_});
+  if (auto serving = serve_http(); !serving) return serving;
+  sampler_->start();
+  // Without the CRD there is nothing to list; that is an error to name, not a reason to restart.
+  const MonotonicTime deadline = clock_.monotonic_now() + kSyncTimeout;
+  const bool all = apps_->wait_for_sync(deadline, stop) && replica_sets_->wait_for_sync(deadline, stop) &&
+                   pods_->wait_for_sync(deadline, stop);
+  if (!all) {
+    if (stop.stop_requested()) return {};
+    return fail(ErrorCode::kTimeout,
+                fmt::format("the caches were not filled within {} s: is the CRD installed, may this service account "
+                            "list scalableapps, replicasets and pods?", kSyncTimeout.count()));
+  }
+  synced_ = true;
+  log_info("caches filled", {{"apps", apps_->store().size()}, {"pods", pods_->store().size()}});
+
+  if (options_.leader_election) {
+    elector_ = std::make_unique<kube::LeaderElector>(
+        *election_client_, clock_, random_,
+        kube::ElectorOptions{.lease = {options_.lease_namespace, "scalableapp-operator"},
+                             .identity = options_.identity + "_" + random_.hex_suffix(),
+                             .times = {}},
+        kube::ElectionCallbacks{.on_started_leading = [this] { lead(); }, .on_stopped_leading = [this] { stand_down(); }});
+    if (auto started = elector_->start(); !started) return started;
+  } else {
+    lead();
+  }
+
+  while (sleep_for(clock_, seconds{3600}, stop)) {
+  }
+  // The reverse of the start: no more writes, then the lease is given back, then the rest.
+  if (elector_) {
+    elector_->stop();
+  } else {
+    stand_down();
+  }
+  events_.reset();
+  sampler_.reset();
+  pods_->stop();
+  replica_sets_->stop();
+  apps_->stop();
+  server_.reset();
+  return {};
+}
+
+}  // namespace
+
+Result<void> run_manager(const ManagerOptions& options, std::stop_token stop) {
+  Manager manager(options);
+  return manager.run(std::move(stop));
+}
+
+}  // namespace scalableapp::controller

@@ -1,0 +1,47 @@
+// Read-your-writes over the watch caches. After a write the cache may lag behind it; deciding again
+// on the old object would repeat the write and count a scale event twice. The object the API server
+// answered with is laid over the cached one until the cache has caught up, or until kPatience has
+// passed (then the cache is right again by definition: the object was changed or deleted by others).
+// One thread at a time per app (the work queue sees to it); not thread-safe by itself.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "operator/api/workload.h"
+#include "operator/base/time.h"
+
+namespace scalableapp::controller {
+
+class PendingWrites {
+ public:
+  // Long enough for a slow watch, short enough that a lost delete event does not haunt an app.
+  static constexpr milliseconds kPatience{10000};
+
+  void wrote(api::ReplicaSet replica_set, MonotonicTime now);
+  void deleted(const std::string& uid, MonotonicTime now);
+  void wrote_gate(const std::string& pod_uid, bool warm, MonotonicTime now);
+
+  // The cached ReplicaSets with our own newer writes laid over them, sorted by name.
+  std::vector<std::shared_ptr<const api::ReplicaSet>> overlay(
+      std::vector<std::shared_ptr<const api::ReplicaSet>> cached, MonotonicTime now);
+  // True where the gate of this pod was written to `warm` and the cache does not show it yet.
+  bool gate_is_pending(const api::Pod& pod, bool warm, MonotonicTime now);
+
+ private:
+  struct Written {
+    std::shared_ptr<const api::ReplicaSet> replica_set;
+    MonotonicTime at;
+  };
+  struct Gate {
+    bool warm;
+    MonotonicTime at;
+  };
+  std::map<std::string, Written> written_;          // By uid.
+  std::map<std::string, MonotonicTime> deleted_;    // By uid.
+  std::map<std::string, Gate> gates_;               // By pod uid.
+};
+
+}  // namespace scalableapp::controller

@@ -1,0 +1,69 @@
+#include "operator/controller/pending_writes.h"
+
+#include <gtest/gtest.h>
+
+namespace scalableapp::controller {
+namespace {
+
+using ReplicaSets = std::vector<std::shared_ptr<const api::ReplicaSet>>;
+
+api::ReplicaSet replica_set(std::string uid, std::string version, int replicas) {
+  api::ReplicaSet object;
+  object.metadata.name = "web-" + uid;
+  object.metadata.uid = std::move(uid);
+  object.metadata.resource_version = std::move(version);
+  object.spec_replicas = replicas;
+  return object;
+}
+
+ReplicaSets cache(std::initializer_list<api::ReplicaSet> objects) {
+  ReplicaSets result;
+  for (const auto& object : objects) result.push_back(std::make_shared<const api::ReplicaSet>(object));
+  return result;
+}
+
+constexpr MonotonicTime kStart{seconds{100}};
+
+TEST(PendingWrites, AWriteIsSeenBeforeTheCacheShowsIt) {
+  PendingWrites pending;
+  pending.wrote(replica_set("a", "12", 6), kStart);
+  const auto seen = pending.overlay(cache({replica_set("a", "9", 3)}), kStart);
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(seen[0]->spec_replicas, 6);
+}
+
+TEST(PendingWrites, TheCacheWinsOnceItIsAsNew) {
+  PendingWrites pending;
+  pending.wrote(replica_set("a", "12", 6), kStart);
+  EXPECT_EQ(pending.overlay(cache({replica_set("a", "120", 4)}), kStart)[0]->spec_replicas, 4);
+  EXPECT_EQ(pending.overlay(cache({replica_set("a", "9", 3)}), kStart)[0]->spec_replicas, 3);
+}
+
+TEST(PendingWrites, ACreatedReplicaSetIsThereAtOnceAndADeletedOneIsGone) {
+  PendingWrites pending;
+  pending.wrote(replica_set("new", "5", 2), kStart);
+  pending.deleted("old", kStart);
+  const auto seen = pending.overlay(cache({replica_set("old", "3", 0)}), kStart);
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(seen[0]->metadata.uid, "new");
+}
+
+TEST(PendingWrites, AfterThePatienceTheCacheIsBelieved) {
+  PendingWrites pending;
+  pending.wrote(replica_set("a", "12", 6), kStart);
+  const auto later = kStart + PendingWrites::kPatience + milliseconds{1};
+  EXPECT_TRUE(pending.overlay({}, later).empty());
+}
+
+TEST(PendingWrites, AGateIsWrittenOnceNotUntilTheCacheCatchesUp) {
+  PendingWrites pending;
+  api::Pod pod;
+  pod.metadata.uid = "p";
+  EXPECT_FALSE(pending.gate_is_pending(pod, true, kStart));
+  pending.wrote_gate("p", true, kStart);
+  EXPECT_TRUE(pending.gate_is_pending(pod, true, kStart));
+  EXPECT_FALSE(pending.gate_is_pending(pod, false, kStart));
+}
+
+}  // namespace
+}  // namespace scalableapp::controller

@@ -1,0 +1,23 @@
+// Everything one reconcile of one app looks at, gathered once and then constant: the app, its
+// ReplicaSets and Pods as the caches (and our own latest writes) have them, and the metric readings.
+// Pure data; the decide and act steps never go back to the caches.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "operator/api/scalable_app.h"
+#include "operator/api/workload.h"
+#include "operator/scaling/observation.h"
+
+namespace scalableapp::controller {
+
+struct Snapshot {
+  std::shared_ptr<const api::ScalableApp> app;
+  std::vector<std::shared_ptr<const api::ReplicaSet>> replica_sets;  // Owned by the app, by name.
+  std::vector<std::shared_ptr<const api::Pod>> pods;                 // Owned by those, by name.
+  std::vector<scaling::MetricReading> readings;                      // One for each of spec.metrics.
+  std::map<std::string, double> warm_up_values;                      // By pod name.
+};
+
+}  // namespace scalableapp::controller

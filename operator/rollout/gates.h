@@ -1,0 +1,37 @@
+// When a pod's readiness gate (scalableapp.io/warm) opens and closes. Pure.
+//
+// The kubelet makes a pod Ready when its containers are and every gate is True (KEP-580), so the gate
+// only has to say "warm". It opens once the containers have been ready for minWarmSeconds and the
+// warm-up condition holds, and closes only when the containers stop being ready: a restarted container
+// is cold again. A missing warm-up value changes nothing: what is warm stays in service, what is cold
+// waits. Pods that are terminating or have no gate are left alone.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/api/scalable_app.h"
+#include "operator/api/workload.h"
+
+namespace scalableapp::rollout {
+
+struct GateChange {
+  std::string pod_name;
+  bool warm = false;
+  std::string reason;   // CamelCase word.
+  std::string message;  // For a person.
+  bool operator==(const GateChange&) const = default;
+};
+
+struct GatePlan {
+  std::vector<GateChange> changes;
+  std::optional<WallTime> next_check;  // When the next minWarmSeconds will have passed.
+};
+
+// `warm_up_values`: of spec.readiness.warmUp.query, by pod name; a pod may be missing.
+GatePlan plan_gates(WallTime now, const api::Readiness& readiness, const std::vector<api::Pod>& pods,
+                    const std::map<std::string, double>& warm_up_values);
+
+}  // namespace scalableapp::rollout

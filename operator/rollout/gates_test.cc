@@ -1,0 +1,70 @@
+#include "operator/rollout/gates.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace scalableapp::rollout {
+namespace {
+
+using testing::IsEmpty;
+
+const WallTime kNow{seconds{100'000}};
+
+api::Pod pod(bool containers_ready, bool warm, int ready_for_seconds = 10) {
+  api::Pod one;
+  one.metadata.name = "p";
+  one.phase = "Running";
+  one.has_warm_gate = true;
+  one.containers_ready = containers_ready;
+  if (containers_ready) one.containers_ready_since = kNow - seconds{ready_for_seconds};
+  one.warm = warm;
+  return one;
+}
+
+TEST(Gates, OpenWhenContainersAreReadyAndEverythingElseHolds) {
+  struct Case {
+    const char* name;
+    api::Readiness readiness;
+    api::Pod pod;
+    std::map<std::string, double> values;
+    std::optional<bool> want;  // The change, if any.
+  };
+  const api::Readiness plain;
+  const api::Readiness wait{.min_warm_seconds = 30};
+  const api::Readiness query{.warm_up = api::WarmUpCondition{.query = "q", .at_least = 1}};
+  const api::Readiness off{.gate = false};
+  api::Pod ungated = pod(true, false), terminating = pod(true, false);
+  ungated.has_warm_gate = false;
+  terminating.metadata.deletion_time = kNow;
+  const Case cases[] = {
+      {"ready containers open it", plain, pod(true, false), {}, true},
+      {"containers that are not ready do not", plain, pod(false, false), {}, std::nullopt},
+      {"nor do containers ready for too short", wait, pod(true, false), {}, std::nullopt},
+      {"containers ready for long enough do", wait, pod(true, false, 30), {}, true},
+      {"a missing warm-up value keeps a cold pod waiting", query, pod(true, false), {}, std::nullopt},
+      {"a low one as well", query, pod(true, false), {{"p", 0.5}}, std::nullopt},
+      {"a reached one opens it", query, pod(true, false), {{"p", 1.0}}, true},
+      {"a warm pod stays warm without a value", query, pod(true, true), {}, std::nullopt},
+      {"a warm pod whose containers fail is cold again", query, pod(false, true), {{"p", 1.0}}, false},
+      {"the gate off opens what carries it", off, pod(false, false), {}, true},
+      {"a pod without the gate is left alone", plain, ungated, {}, std::nullopt},
+      {"a terminating one too", plain, terminating, {}, std::nullopt},
+  };
+  for (const Case& one : cases) {
+    const GatePlan plan = plan_gates(kNow, one.readiness, {one.pod}, one.values);
+    if (!one.want) {
+      EXPECT_THAT(plan.changes, IsEmpty()) << one.name;
+    } else {
+      ASSERT_EQ(plan.changes.size(), 1u) << one.name;
+      EXPECT_EQ(plan.changes[0].warm, *one.want) << one.name;
+      EXPECT_FALSE(plan.changes[0].reason.empty()) << one.name;
+    }
+  }
+}
+
+TEST(Gates, AsksToBeWokenWhenTheMinimumTimeIsOver) {
+  EXPECT_EQ(plan_gates(kNow, {.min_warm_seconds = 30}, {pod(true, false, 10)}, {}).next_check, kNow + seconds{20});
+}
+
+}  // namespace
+}  // namespace scalableapp::rollout
