@@ -12,12 +12,12 @@ check "only platform/clock.cc of the operator asks the machine for the time" \
   "$(sources '(system_clock|steady_clock|high_resolution_clock)::now\(' operator | grep -v '^operator/platform/clock.cc' || true)"
 check "only one file of the operator includes cpprest" \
   "$(sources '#include <(cpprest|pplx)/' operator | grep -v '^operator/kube/cpprest_transport.cc' || true)"
-check "json stays out of headers" \
-  "$(sources '#include <nlohmann/json.hpp>' operator workload | grep '\.h:' || true)"
+check "json stays out of headers, but for the api library's private one" \
+  "$(sources '#include <nlohmann/json.hpp>' operator workload | grep '\.h:' | grep -v '^operator/api/json_fields.h' || true)"
 check "scaling and rollout include only base, api and themselves" \
   "$(sources '#include "operator/' operator/scaling operator/rollout | grep -vE '"operator/(base|api|scaling|rollout)/' || true)"
 check "scaling and rollout know no IO and no threads" \
   "$(sources '#include <(thread|mutex|fstream|iostream|condition_variable|future|spdlog.*|cpprest.*|civetweb.*|CivetServer.h)>' operator/scaling operator/rollout)"
 check "tests do not sleep" \
-  "$(sources 'sleep_for\(|usleep\(|[^_]sleep\([0-9]' operator workload | grep '_test.cc:' || true)"
+  "$(sources 'this_thread::sleep|usleep\(|[^_]sleep\([0-9]' operator workload | grep '_test.cc:' || true)"
 exit $failed
