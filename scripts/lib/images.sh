@@ -8,9 +8,10 @@ SCALABLEAPP_IMAGES_SOURCED=yes
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# What the charts ask for. Debian has these versions, and so has the registry.
+# What the charts ask for; built here they have the same versions. Debian's own Prometheus is no choice: it is compiled
+# without Kubernetes service discovery, so it cannot find a pod.
 # shellcheck disable=SC2034 # for those who source this
-prometheus_image=scalableapp/prometheus:2.42 prometheus_upstream=prom/prometheus:v2.42.0
+prometheus_image=scalableapp/prometheus:2.53 prometheus_upstream=prom/prometheus:v2.53.4
 # shellcheck disable=SC2034
 redis_image=scalableapp/redis:7.0 redis_upstream=redis:7.0.15
 
@@ -184,10 +185,9 @@ unpack_program() { # ROOT PROGRAM PACKAGE...: and the libraries that this machin
 }
 
 build_prometheus_image() {
-  local root=$cache/build/prometheus
-  step "making the Prometheus image from its Debian package"
-  with_log unpack-prometheus unpack_program "$root" /usr/bin/prometheus prometheus
-  image_from_binary "$prometheus_image" "$root/usr/bin/prometheus" --root "$root" --user 65534
+  step "making the Prometheus image from its Go module"
+  build_pinned prometheus
+  image_from_binary "$prometheus_image" "$cache/bin/prometheus" --user 65534
 }
 
 build_redis_image() {
