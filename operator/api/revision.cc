@@ -34,6 +34,11 @@ std::string revision_hash(std::string_view template_json, int collision_count) {
   return name;
 }
 
+std::string revision_of(const ScalableAppSpec& spec, int collision_count) {
+  if (spec.readiness.gate) return revision_hash(spec.template_json, collision_count);
+  return revision_hash(spec.template_json + "#gate-off", collision_count);
+}
+
 std::string template_hash(std::string_view template_json) {
   return fmt::format("{:016x}", fnv1a(template_json));
 }
@@ -49,7 +54,8 @@ std::string replica_set_body(const ScalableApp& app, std::string_view revision, 
   const json labels{{kAppLabel, app.metadata.name}, {kRevisionLabel, revision}};
   json pod_template = json::parse(app.spec.template_json, nullptr, false);
   if (!pod_template.is_object()) pod_template = json::object();
-  object_at(object_at(pod_template, "metadata"), "labels").update(labels);
+  json& pod_labels = object_at(object_at(pod_template, "metadata"), "labels");
+  pod_labels.update(labels);
   if (app.spec.readiness.gate) {
     json& gates = object_at(pod_template, "spec")["readinessGates"];
     if (!gates.is_array()) gates = json::array();
@@ -62,14 +68,18 @@ std::string replica_set_body(const ScalableApp& app, std::string_view revision, 
                    {"uid", app.metadata.uid},
                    {"controller", true},
                    {"blockOwnerDeletion", true}};
-  const json annotations{{kTemplateHashAnnotation, template_hash(app.spec.template_json)},
-                         {kRevisionNumberAnnotation, fmt::format("{}", app.metadata.generation)}};
+  json annotations{{kTemplateHashAnnotation, template_hash(app.spec.template_json)},
+                   {kRevisionNumberAnnotation, fmt::format("{}", app.metadata.generation)}};
+  // As Deployment's: found by the pods' labels, and kept with why it came to be.
+  const auto cause = app.metadata.annotations.find(kChangeCauseAnnotation);
+  if (cause != app.metadata.annotations.end()) annotations[cause->first] = cause->second;
+  const json own_labels = pod_labels;
   return json{{"apiVersion", "apps/v1"},
               {"kind", "ReplicaSet"},
               {"metadata",
                {{"name", replica_set_name(app, revision)},
                 {"namespace", app.metadata.namespace_name},
-                {"labels", labels},
+                {"labels", own_labels},
                 {"annotations", annotations},
                 {"ownerReferences", json::array({owner})}}},
               {"spec",

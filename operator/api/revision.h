@@ -12,10 +12,16 @@ namespace scalableapp::api {
 // later revisions have greater ones.
 inline constexpr const char* kTemplateHashAnnotation = "scalableapp.io/template-hash";
 inline constexpr const char* kRevisionNumberAnnotation = "scalableapp.io/revision-number";
+// The app's is copied to the ReplicaSet, as Deployment's is.
+inline constexpr const char* kChangeCauseAnnotation = "kubernetes.io/change-cause";
 
 // Ten characters that tell templates apart, from an alphabet without vowels and look-alikes so that
 // no word arises (as pod-template-hash). The same template and count always give the same name.
 std::string revision_hash(std::string_view template_json, int collision_count);
+
+// The name of the app's revision: of its template, and of the gate where it is off, since pods get
+// their gates when they are made. (On is the default and adds nothing.)
+std::string revision_of(const ScalableAppSpec& spec, int collision_count);
 
 // 16 hex digits of the template alone. Where two templates share a revision's name, this still
 // tells them apart (ReplicaSet::template_hash).

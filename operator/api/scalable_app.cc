@@ -132,7 +132,9 @@ void decode_replicas(SpecReader& read, const Field& field, ScalableAppSpec& spec
   spec.min_replicas = read.whole(field["min"], 1, 1, kMostReplicas);
   spec.max_replicas = read.whole(field["max"], std::nullopt, 1, kMostReplicas);
   if (field["override"].is_set()) {
-    spec.override_replicas = read.whole(field["override"], spec.min_replicas, 1, kMostReplicas);
+    // 0 is "not set": the scale subresource cannot be read without a number in the field.
+    const int held = read.whole(field["override"], 0, 0, kMostReplicas);
+    if (held != 0) spec.override_replicas = held;
   }
   if (!field["max"].value.is_number_integer()) return;
   if (spec.max_replicas < spec.min_replicas) {

@@ -5,15 +5,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "operator/api/revision.h"
-#include "operator/api/workload.h"
-
 namespace scalableapp::api {
 namespace {
 
 using nlohmann::json;
-using testing::Contains;
-using testing::HasSubstr;
+using testing::ElementsAre;
 using testing::IsEmpty;
 
 json minimal() {
@@ -37,41 +33,152 @@ TEST(ScalableApp, AMinimalSpecGetsTheDefaultsOfTheCrd) {
   EXPECT_EQ(app->spec.rollout.max_surge, (IntOrPercent{25, true}));
 }
 
-TEST(ScalableApp, EachMistakeIsNamedWithItsFieldAndWhatItShouldBe) {
+TEST(ScalableApp, AnOverrideOfZeroIsNone) {
+  json object = minimal();
+  object["spec"]["replicas"]["override"] = 0;
+  const auto app = decode_scalable_app(object);
+  ASSERT_TRUE(app);
+  EXPECT_TRUE(app->problems.empty());
+  EXPECT_FALSE(app->spec.override_replicas);
+}
+
+TEST(ScalableApp, EachMistakeIsToldOnceWithItsFieldAndWhatItShouldBe) {
   struct Case {
     const char* pointer;
     json value;
     const char* want;
   };
+  const json lat = minimal()["spec"]["metrics"][0];
+  const json cpu{{"targetUtilization", 60}};
   const Case cases[] = {
       {"/spec/replicas/max", 1, "spec.replicas.max: must be at least spec.replicas.min (2)"},
-      {"/spec/replicas/min", 0, "spec.replicas.min: must be a whole number from 1"},
+      {"/spec/replicas/max", nullptr, "spec.replicas.max: must be a whole number from 1 to 100000"},
+      {"/spec/replicas/min", 0, "spec.replicas.min: must be a whole number from 1 to 100000"},
+      {"/spec/replicas/override", 11,
+       "spec.replicas.override: must be from spec.replicas.min (2) to spec.replicas.max (10)"},
+      {"/spec/replicas/override", 1,
+       "spec.replicas.override: must be from spec.replicas.min (2) to spec.replicas.max (10)"},
+      {"/spec/replicas/override", -1,
+       "spec.replicas.override: must be a whole number from 0 to 100000"},
+      {"/spec/metrics", "cpu", "spec.metrics: must be a list"},
+      {"/spec/metrics/0/name", "", "spec.metrics[0].name: must have 1 to 63 characters"},
+      {"/spec/metrics/0/type", "Memory",
+       "spec.metrics[0].type: must be Latency, CPU, QueueLength or Prometheus"},
+      {"/spec/metrics/0/latency", nullptr, "spec.metrics[0].latency: must be set for type Latency"},
+      {"/spec/metrics/0/cpu", cpu, "spec.metrics[0].cpu: must not be set for type Latency"},
+      {"/spec/metrics/1", lat, "spec.metrics[1].name: \"lat\" is used twice; names must differ"},
       {"/spec/metrics/0/latency/target", "fast",
+       "spec.metrics[0].latency.target: must be a duration over 0 such as 200ms"},
+      {"/spec/metrics/0/latency/target", 200,
        "spec.metrics[0].latency.target: must be a duration over 0 such as 200ms"},
       {"/spec/metrics/0/latency/quantile", 1.5,
        "spec.metrics[0].latency.quantile: must be over 0 and under 1"},
-      {"/spec/metrics/0/type", "Memory",
-       "spec.metrics[0].type: must be Latency, CPU, QueueLength or Prometheus"},
-      {"/spec/metrics/0/type", "CPU", "spec.metrics[0].cpu: must be set for type CPU"},
-      {"/spec/metrics/1", minimal()["spec"]["metrics"][0],
-       "spec.metrics[1].name: \"lat\" is used twice"},
-      {"/spec/rollout", json{{"maxSurge", 0}, {"maxUnavailable", "0%"}},
-       "spec.rollout.maxSurge: must not be 0"},
-      {"/spec/rollout", json{{"maxSurge", "some"}},
-       "spec.rollout.maxSurge: must be a whole number or a percentage"},
+      {"/spec/metrics/0/latency/query", 3, "spec.metrics[0].latency.query: must be text"},
+      {"/spec/metrics/1", json{{"name", "b"}, {"type", "CPU"}, {"cpu", {{"targetUtilization", 0}}}},
+       "spec.metrics[1].cpu.targetUtilization: must be a whole number from 1 to 1000"},
+      {"/spec/metrics/1",
+       json{{"name", "b"}, {"type", "QueueLength"}, {"queueLength", {{"targetPerReplica", "0"}}}},
+       "spec.metrics[1].queueLength.targetPerReplica: must be a quantity over 0 such as 100, "
+       "\"0.5\" or \"500m\""},
+      {"/spec/metrics/1",
+       json{{"name", "b"}, {"type", "Prometheus"}, {"prometheus", {{"target", {{"value", 1}}}}}},
+       "spec.metrics[1].prometheus.query: must be a PromQL query"},
+      {"/spec/metrics/1",
+       json{{"name", "b"},
+            {"type", "Prometheus"},
+            {"prometheus", {{"query", "up"}, {"target", {{"value", 1}, {"type", "Utilization"}}}}}},
+       "spec.metrics[1].prometheus.target.type: must be Value or AverageValue"},
+      {"/spec/behavior", json{{"scaleUp", {{"tolerance", 2}}}},
+       "spec.behavior.scaleUp.tolerance: must be from 0 to under 1, such as 0.1"},
+      {"/spec/behavior", json{{"scaleDown", {{"selectPolicy", "Fast"}}}},
+       "spec.behavior.scaleDown.selectPolicy: must be Max, Min or Disabled"},
+      {"/spec/behavior", json{{"scaleDown", {{"policies", {{{"type", "Pods"}, {"value", 1}}}}}}},
+       "spec.behavior.scaleDown.policies[0].periodSeconds: must be a whole number from 1 to 1800"},
+      {"/spec/readiness", json{{"gate", "on"}}, "spec.readiness.gate: must be true or false"},
       {"/spec/readiness", json{{"warmUp", {{"query", "up"}}}},
        "spec.readiness.warmUp: needs atLeast or atMost"},
-      {"/spec/behavior", json{{"scaleUp", {{"tolerance", 2}}}},
-       "spec.behavior.scaleUp.tolerance: must be from 0"},
-      {"/spec/template", json::object(), "spec.template.spec.containers: must name at least one"},
+      {"/spec/readiness", json{{"warmUp", {{"query", "up"}, {"atLeast", 2}, {"atMost", 1}}}},
+       "spec.readiness.warmUp.atLeast: must not be greater than atMost: no pod could ever be warm"},
+      {"/spec/readiness", json{{"gate", false}, {"warmUp", {{"query", "up"}, {"atLeast", 2}}}},
+       "spec.readiness.warmUp: needs spec.readiness.gate to be true"},
+      {"/spec/rollout", json{{"maxSurge", 0}, {"maxUnavailable", "0%"}},
+       "spec.rollout.maxSurge: must not be 0 when maxUnavailable is 0: nothing could ever be "
+       "replaced"},
+      {"/spec/rollout", json{{"maxSurge", "some"}},
+       "spec.rollout.maxSurge: must be a whole number or a percentage from \"0%\" to \"9999%\""},
+      {"/spec/rollout", json{{"maxUnavailable", "101%"}},
+       "spec.rollout.maxUnavailable: must be a whole number or a percentage from \"0%\" to "
+       "\"100%\""},
+      {"/spec/rollout", json{{"minReadySeconds", 600}},
+       "spec.rollout.progressDeadlineSeconds: must be greater than minReadySeconds (600)"},
+      {"/spec/intervalSeconds", 61, "spec.intervalSeconds: must be a whole number from 1 to 60"},
+      {"/spec/intervalSeconds", 18446744073709551615u,
+       "spec.intervalSeconds: must be a whole number from 1 to 60"},
+      {"/spec/template", json::object(),
+       "spec.template.spec.containers: must name at least one container"},
+      {"/spec/template/spec/containers/0/name", nullptr,
+       "spec.template.spec.containers[0].name: must be set"},
+      {"/spec/template/spec/containers/1", json{{"name", "c"}},
+       "spec.template.spec.containers[1].name: \"c\" is used twice; names must differ"},
+      {"/spec/template/spec/restartPolicy", "Never",
+       "spec.template.spec.restartPolicy: must be Always"},
+      {"/spec/template/metadata", "web",
+       "spec.template.metadata: must be an object with labels and annotations"},
+      {"/spec/template/metadata", json{{"labels", {{kAppLabel, "x"}}}},
+       "spec.template.metadata.labels: must not have scalableapp.io/name: the operator sets it"},
   };
   for (const Case& one : cases) {
     json object = minimal();
     object[json::json_pointer(one.pointer)] = one.value;
     const auto app = decode_scalable_app(object);
     ASSERT_TRUE(app) << one.want;
-    EXPECT_THAT(app->problems, Contains(HasSubstr(one.want)));
+    EXPECT_THAT(app->problems, ElementsAre(one.want));
   }
+}
+
+TEST(ScalableApp, OneMistakeDoesNotHideAnother) {
+  json object = minimal();
+  object["spec"]["replicas"]["min"] = "two";
+  object["spec"]["metrics"][0]["latency"] = {
+      {"target", "fast"}, {"quantile", 9}, {"windowSeconds", 1}};
+  object["spec"]["paused"] = "no";
+  object["spec"]["template"]["spec"]["containers"] = json::array();
+  EXPECT_EQ(decode_scalable_app(object)->problems.size(), 6u);
+}
+
+TEST(ScalableApp, TargetsAreInTheMetricsOwnUnit) {
+  json object = minimal();
+  object["spec"]["metrics"] = json::parse(R"([
+    {"name":"a","type":"Latency","latency":{"target":"1m30.5s","quantile":0.5}},
+    {"name":"b","type":"CPU","cpu":{"targetUtilization":60}},
+    {"name":"c","type":"QueueLength","queueLength":{"queue":"jobs","targetPerReplica":"2.5"}},
+    {"name":"d","type":"Prometheus","prometheus":{"query":"up","target":{"type":"Value","value":"500m"}}},
+    {"name":"e","type":"Prometheus","prometheus":{"query":"up","target":{"value":100}}}])");
+  const auto metrics = decode_scalable_app(object)->spec.metrics;
+  EXPECT_THAT(
+      metrics,
+      ElementsAre(
+          MetricSpec{.name = "a", .type = MetricType::kLatency, .quantile = 0.5, .target = 90.5},
+          MetricSpec{.name = "b", .type = MetricType::kCpu, .target = 0.6},
+          MetricSpec{.name = "c",
+                     .type = MetricType::kQueueLength,
+                     .queue = "jobs",
+                     .target = 2.5,
+                     .target_type = TargetType::kAverageValue},
+          MetricSpec{.name = "d", .type = MetricType::kPrometheus, .query = "up", .target = 0.5},
+          MetricSpec{.name = "e",
+                     .type = MetricType::kPrometheus,
+                     .query = "up",
+                     .target = 100,
+                     .target_type = TargetType::kAverageValue}));
+}
+
+TEST(ScalableApp, OnlyTheOperatorsOwnAnnotationsAreKept) {
+  json object = minimal();
+  object["metadata"]["annotations"] = {{"kubectl.kubernetes.io/last-applied-configuration", "{}"},
+                                       {"scalableapp.io/x", "y"}};
+  EXPECT_EQ(decode_scalable_app(object)->metadata.annotations,
+            (std::map<std::string, std::string>{{"scalableapp.io/x", "y"}}));
 }
 
 TEST(ScalableApp, ASpecOfAnyShapeIsReadWithoutHarm) {
@@ -102,45 +209,26 @@ TEST(ScalableApp, StatusSurvivesTheWayToTheServerAndBack) {
   json object = minimal();
   object["status"] = json::parse(encode_status(status));
   EXPECT_EQ(decode_scalable_app(object)->status, status);
+  EXPECT_EQ(encode_status(decode_scalable_app(object)->status), encode_status(status));
 }
 
-TEST(Revision, DependsOnTheTemplateAndNothingElse) {
-  const auto one = decode_scalable_app(minimal());
-  json scaled = minimal();
-  scaled["spec"]["replicas"]["max"] = 20;
-  json changed = minimal();
-  changed["spec"]["template"]["spec"]["containers"][0]["image"] = "i:2";
-  const auto hash = [](const json& object) {
-    return revision_hash(decode_scalable_app(object)->spec.template_json, 0);
-  };
-  EXPECT_EQ(hash(minimal()), hash(scaled));
-  EXPECT_NE(hash(minimal()), hash(changed));
-  EXPECT_NE(revision_hash(one->spec.template_json, 0), revision_hash(one->spec.template_json, 1));
-  EXPECT_EQ(hash(minimal()).size(), 10u);
+TEST(ScalableApp, BytesThatAreNoTextDoNotCostTheStatus) {
+  ScalableAppStatus status;
+  status.metrics = {{.name = "m", .missing = "answer: \xff\xfe"}};
+  const json written = json::parse(encode_status(status), nullptr, false);
+  ASSERT_TRUE(written.is_object());
+  EXPECT_EQ(written["metrics"][0]["missing"], "answer: \uFFFD\uFFFD");
 }
 
-TEST(Revision, TheReplicaSetBearsOwnerLabelsAndGate) {
-  const auto app = decode_scalable_app(minimal());
-  const json body = json::parse(replica_set_body(*app, "r1", 3));
-  EXPECT_EQ(body["metadata"]["name"], "web-r1");
-  EXPECT_EQ(body["metadata"]["ownerReferences"][0]["uid"], "u1");
-  EXPECT_EQ(body["spec"]["replicas"], 3);
-  EXPECT_EQ(body["spec"]["selector"]["matchLabels"][kRevisionLabel], "r1");
-  EXPECT_EQ(body["spec"]["template"]["metadata"]["labels"][kAppLabel], "web");
-  EXPECT_EQ(body["spec"]["template"]["spec"]["readinessGates"][0]["conditionType"], kWarmGate);
-}
-
-TEST(Pod, TroubleIsToldInTheKubeletsWords) {
-  const auto pod = decode_pod(
-      json::parse(R"({"metadata":{"name":"p","labels":{"a":"b","scalableapp.io/name":"web"}},
-    "spec":{"readinessGates":[{"conditionType":"scalableapp.io/warm"}]},
-    "status":{"phase":"Pending","containerStatuses":[{"restartCount":2,"state":{"waiting":{"reason":"ImagePullBackOff","message":"no such image"}}}],
-      "conditions":[{"type":"ContainersReady","status":"False"}]}})"));
-  ASSERT_TRUE(pod);
-  EXPECT_EQ(pod->trouble, "ImagePullBackOff: no such image");
-  EXPECT_EQ(pod->restart_count, 2);
-  EXPECT_TRUE(pod->has_warm_gate);
-  EXPECT_EQ(pod->metadata.labels.size(), 1u);
+TEST(ScalableApp, AStatusOfAnyShapeIsReadWithoutHarm) {
+  json object = minimal();
+  for (
+      const char* text :
+      {"3", "[]",
+       R"({"metrics":"x","conditions":{"a":1},"history":[],"lastDecision":{"clamps":[1]},"replicas":"4"})"}) {
+    object["status"] = json::parse(text);
+    EXPECT_TRUE(decode_scalable_app(object)) << text;
+  }
 }
 
 }  // namespace

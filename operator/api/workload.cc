@@ -62,14 +62,17 @@ Result<Pod> decode_pod(const json& object) {
     const std::string type = text(condition, "type");
     const bool is_true = text(condition, "status") == "True";
     if (type == "PodScheduled") pod.scheduled = is_true;
-    if (type == kWarmGate) pod.warm = is_true;
+    if (type == kWarmGate) {
+      pod.warm = is_true;
+      if (is_true) pod.warm_since = time(condition, "lastTransitionTime");
+    }
     if (type == "ContainersReady") {
       pod.containers_ready = is_true;
       if (is_true) pod.containers_ready_since = time(condition, "lastTransitionTime");
     }
     if (type == "Ready") {
       pod.ready = is_true;
-      if (is_true) pod.ready_since = time(condition, "lastTransitionTime");
+      (is_true ? pod.ready_since : pod.unready_since) = time(condition, "lastTransitionTime");
     }
   }
   pod.started_at = time(status, "startTime");
@@ -98,6 +101,7 @@ Result<ReplicaSet> decode_replica_set(const json& object) {
   for (const json& condition : child(status, "conditions")) {
     if (text(condition, "type") == "ReplicaFailure" && text(condition, "status") == "True") {
       replica_set.failure = text(condition, "reason") + ": " + text(condition, "message");
+      replica_set.failure_since = time(condition, "lastTransitionTime");
     }
   }
   return replica_set;

@@ -22,7 +22,9 @@ struct Pod {
   std::optional<WallTime> containers_ready_since;
   bool ready = false;  // The kubelet's word: containers ready and every gate true.
   std::optional<WallTime> ready_since;
+  std::optional<WallTime> unready_since;  // When Ready was last said not to be so any more, or yet.
   bool warm = false;                   // The gate's condition is True.
+  std::optional<WallTime> warm_since;  // When we opened it.
   std::optional<WallTime> started_at;  // status.startTime
   int restart_count = 0;               // Sum over containers.
   double cpu_request_cores = 0;        // Sum over containers.
@@ -44,6 +46,7 @@ struct ReplicaSet {
   // ScalableAppSpec::template_json for the revision it came from. Kept as a hash to save memory.
   std::string template_hash;
   std::string failure;  // message of condition ReplicaFailure=True (quota, admission), else empty.
+  std::optional<WallTime> failure_since;
   bool operator==(const ReplicaSet&) const = default;
 };
 

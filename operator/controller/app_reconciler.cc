@@ -1,6 +1,7 @@
 #include "operator/controller/app_reconciler.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 
 #include <fmt/format.h>
@@ -21,6 +22,16 @@ namespace {
 // Enough to answer "what happened in the last minutes", small with 500 apps.
 constexpr std::size_t kDecisionsKept = 32;
 constexpr const char* kWarmUpQueryId = "warm-up";
+constexpr const char* kScaleManager = "scalableapp-operator-scale";
+// A new query is given so long before an app that runs already is told that a metric is missing:
+// a restart is no news.
+constexpr milliseconds kFirstAnswerPatience{5000};
+constexpr milliseconds kSoonest{50};
+// A ReplicaSet that the API server refused is tried again after so long, doubling: a quota may be
+// raised or a webhook mended without a word to us.
+constexpr milliseconds kFirstRetry{1000};
+constexpr milliseconds kSlowestRetry{60000};
+constexpr const char* kCreateError = "ReplicaSetCreateError";
 
 std::string text_of(const api::ObjectKey& key) { return api::to_string(key); }
 
@@ -43,7 +54,8 @@ rollout::PodFacts to_facts(const api::Pod& pod) {
           .terminating = pod.terminating(),
           .trouble = pod.trouble,
           .restart_count = pod.restart_count,
-          .created = pod.metadata.creation_time};
+          .created = pod.metadata.creation_time,
+          .unready_since = pod.unready_since};
 }
 
 bool owned_by(const api::ObjectMeta& metadata, const std::string& uid) {
@@ -67,6 +79,29 @@ kube::Event event_of(const api::ScalableApp& app, kube::EventType type, std::str
           .message = std::move(message)};
 }
 
+// Whether metrics are lost: not known while pods are waited for, or before the first decision.
+std::optional<bool> metrics_lost(const api::ScalableAppStatus& status) {
+  const auto* available = api::find_condition(status.conditions, "MetricsAvailable");
+  if (available == nullptr || available->reason == "WaitingForPods") return std::nullopt;
+  return available->status == api::ConditionStatus::kFalse;
+}
+
+// Not now and not by repeating it: the template is wrong, or quota, RBAC or a webhook say no.
+bool is_refusal(const Error& error) {
+  return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kForbidden;
+}
+
+const std::string* revision_to_create(const rollout::RolloutPlan& plan) {
+  for (const auto& action : plan.actions) {
+    if (const auto* create = std::get_if<rollout::CreateReplicaSet>(&action)) return &create->revision;
+  }
+  return nullptr;
+}
+
+milliseconds from_now(WallTime now, WallTime at) {
+  return std::max(kSoonest, std::chrono::duration_cast<milliseconds>(at - now));
+}
+
 }  // namespace
 
 void AppReconciler::warn(const api::ScalableApp& app, std::string reason, std::string message) {
@@ -84,13 +119,35 @@ struct AppReconciler::Memory {
   api::ScalingHistory history;      // Ahead of status.history, never behind it.
   api::ScalableAppStatus written;   // The status as we last wrote or first read it.
   WallTime last_status_write{};
-  std::vector<metrics::Query> queries;
-  std::string logged;  // The last decision's line, so that a hold is logged once.
-  bool metrics_missing = false;
-  bool invalid_reported = false;
-  std::string progress_reason;
+  std::int64_t subscribed_generation = -1;
+  bool samples_warm_up = false;
+  MonotonicTime subscribed_at{};
+  bool metrics_lost = false;        // As events told it.
+  std::string progress_reason;      // As events told it.
+  std::array<int, 3> shown{-1, -1, -1};  // What the exporter has.
+
+  // The ReplicaSet that the API server will not have.
+  struct Refusal {
+    std::string revision;
+    std::string message;
+    milliseconds delay{};
+    MonotonicTime retry_at{};
+    bool is_told = false;  // In status.
+  };
+  std::optional<Refusal> refusal;
+
+  // What /debug/decisions shows: the newest one is rendered only if asked for.
+  struct Decided {
+    WallTime time{};
+    std::shared_ptr<const api::ScalableApp> app;
+    scaling::Observation observation;
+    scaling::Decision decision;
+    std::string json() const { return scaling::to_json(time, *app, observation, decision); }
+  };
   std::mutex records_mutex;
-  std::deque<std::string> records;  // Guarded by records_mutex: read by the debug endpoint.
+  std::deque<std::string> records;  // Guarded by records_mutex. Each one that differs from the last.
+  std::optional<Decided> latest;    // Guarded by records_mutex.
+  bool latest_is_recorded = false;  // Guarded by records_mutex.
 };
 
 std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::ScalableApp& app) {
@@ -102,18 +159,26 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
     memory->observing_since = parts_.clock.wall_now();
     memory->history = app.status.history;
     memory->written = app.status;
+    memory->last_status_write = memory->observing_since;
+    memory->metrics_lost = metrics_lost(app.status).value_or(false);
+    const auto* progressing = api::find_condition(app.status.conditions, "Progressing");
+    if (progressing != nullptr) memory->progress_reason = progressing->reason;
+    if (memory->progress_reason == kCreateError) {
+      memory->refusal = Memory::Refusal{.revision = app.status.updated_revision,
+                                        .message = progressing->message};
+    }
   }
   return memory;
 }
 
 void AppReconciler::forget_all() {
   std::lock_guard lock(mutex_);
-  for (const auto& [key, memory] : memory_) parts_.sampler.unsubscribe(key);
+  for (const auto& [key, memory] : memory_) parts_.metrics.unsubscribe(key);
   memory_.clear();
 }
 
 void AppReconciler::forget(const api::ObjectKey& key) {
-  parts_.sampler.unsubscribe(key);
+  parts_.metrics.unsubscribe(key);
   parts_.exporter.remove_app(key.namespace_name, key.name);
   std::lock_guard lock(mutex_);
   memory_.erase(key);
@@ -132,26 +197,41 @@ Result<std::string> AppReconciler::decisions_json(const api::ObjectKey& key) con
     memory = found->second;
   }
   std::lock_guard lock(memory->records_mutex);
-  return fmt::format("[{}]\n", fmt::join(memory->records, ",\n"));
+  std::string text = fmt::format("{}", fmt::join(memory->records, ",\n"));
+  if (memory->latest && !memory->latest_is_recorded) {
+    text += (text.empty() ? "" : ",\n") + memory->latest->json();
+  }
+  return fmt::format("[{}]\n", text);
 }
 
-void AppReconciler::subscribe_metrics(const api::ScalableApp& app, bool sample_warm_up,
-                                      Memory& memory) {
+void AppReconciler::subscribe_metrics(const Snapshot& snapshot, Memory& memory) {
+  const api::ScalableApp& app = *snapshot.app;
+  const bool warm_up =
+      app.spec.readiness.warm_up && std::ranges::any_of(snapshot.pods, [](const auto& pod) {
+        return !pod->warm && !pod->terminating() && !pod->finished();
+      });
+  if (memory.subscribed_generation == app.metadata.generation &&
+      memory.samples_warm_up == warm_up) {
+    return;
+  }
   const api::ObjectKey key = app.metadata.key();
   std::vector<metrics::Query> queries;
   for (const auto& metric : app.spec.metrics) {
     queries.push_back(metrics::query_of(metric, key, app.spec.interval_seconds));
   }
   // Pods that wait for their warm-up value are looked at every second: they are capacity on its way.
-  if (sample_warm_up) {
+  if (warm_up) {
     queries.push_back({.id = kWarmUpQueryId,
                        .text = metrics::render_template(app.spec.readiness.warm_up->query, key),
                        .interval = seconds{1},
                        .per_pod = true});
   }
-  if (queries == memory.queries) return;
-  parts_.sampler.subscribe(key, queries);
-  memory.queries = std::move(queries);
+  parts_.metrics.subscribe(key, queries);
+  if (memory.subscribed_generation != app.metadata.generation) {
+    memory.subscribed_at = parts_.clock.monotonic_now();
+  }
+  memory.subscribed_generation = app.metadata.generation;
+  memory.samples_warm_up = warm_up;
 }
 
 Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Memory& memory) {
@@ -162,24 +242,28 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
   for (auto& object : parts_.replica_sets.list_by_index(index)) {
     if (owned_by(object->metadata, app->metadata.uid)) replica_sets.push_back(std::move(object));
   }
-  snapshot.replica_sets = memory.pending.overlay(std::move(replica_sets), parts_.clock.monotonic_now());
+  snapshot.replica_sets =
+      memory.pending.overlay(std::move(replica_sets), parts_.clock.monotonic_now());
   for (auto& pod : parts_.pods.list_by_index(index)) {
     const bool ours = std::ranges::any_of(snapshot.replica_sets, [&](const auto& replica_set) {
       return owned_by(pod->metadata, replica_set->metadata.uid);
     });
     if (ours) snapshot.pods.push_back(std::move(pod));
   }
-  std::ranges::sort(snapshot.pods, {}, [](const auto& pod) { return pod->metadata.name; });
 
   for (const auto& metric : app->spec.metrics) {
-    snapshot.readings.push_back(metrics::to_reading(metric, parts_.sampler.latest(key, metric.name)));
+    const auto latest = parts_.metrics.latest(key, metric.name);
+    snapshot.unasked |= !latest;
+    snapshot.readings.push_back(metrics::to_reading(metric, latest));
   }
   if (app->spec.readiness.warm_up) {
-    const auto latest = parts_.sampler.latest(key, kWarmUpQueryId);
+    const auto latest = parts_.metrics.latest(key, kWarmUpQueryId);
     if (latest && !latest->error && latest->age <= seconds{10}) {
       for (const auto& sample : latest->samples) snapshot.warm_up_values[sample.pod] = sample.value;
     }
   }
+  snapshot.status = &memory.written;
+  snapshot.updated_revision = api::revision_of(app->spec, memory.written.collision_count);
   snapshot.app = std::move(app);
   return snapshot;
 }
@@ -187,235 +271,311 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
 // Opens and closes readiness gates. Returns when the next pod will have been warm for long enough.
 Result<milliseconds> AppReconciler::keep_gates(const Snapshot& snapshot, Memory& memory) {
   const WallTime now = parts_.clock.wall_now();
-  std::vector<api::Pod> pods;
-  for (const auto& pod : snapshot.pods) pods.push_back(*pod);
-  const rollout::GatePlan plan =
-      rollout::plan_gates(now, snapshot.app->spec.readiness, pods, snapshot.warm_up_values);
+  const rollout::GatePlan plan = rollout::plan_gates(now, snapshot.app->spec.readiness,
+                                                     snapshot.pods, snapshot.warm_up_values);
   for (const auto& change : plan.changes) {
-    const auto pod = std::ranges::find_if(
-        snapshot.pods, [&](const auto& p) { return p->metadata.name == change.pod_name; });
-    if (pod == snapshot.pods.end()) continue;
+    const api::ObjectMeta& pod = change.pod->metadata;
     const MonotonicTime at = parts_.clock.monotonic_now();
-    if (memory.pending.gate_is_pending(**pod, change.warm, at)) continue;
+    if (memory.pending.gate_is_pending(*change.pod, change.warm, at)) continue;
     const nlohmann::json condition{{"type", api::kWarmGate},
                                    {"status", change.warm ? "True" : "False"},
                                    {"reason", change.reason},
                                    {"message", change.message},
                                    {"lastTransitionTime", format_rfc3339(now)}};
-    const nlohmann::json body{{"metadata", {{"uid", (*pod)->metadata.uid}}},
+    const nlohmann::json body{{"metadata", {{"uid", pod.uid}}},
                               {"status", {{"conditions", nlohmann::json::array({condition})}}}};
-    const auto written =
-        parts_.client.patch(kube::kPods, (*pod)->metadata.key(), body.dump(),
-                            kube::PatchKind::kStrategic, "status", api::kFieldManager);
+    const auto written = parts_.client.patch(kube::kPods, pod.key(), body.dump(),
+                                             kube::PatchKind::kStrategic, "status",
+                                             api::kFieldManager);
     if (!written) {
-      // The pod is gone, or another one bears its name: the cache will say so.
-      if (written.error().code == ErrorCode::kNotFound || written.error().code == ErrorCode::kConflict) continue;
-      return tl::unexpected(written.error());
+      switch (written.error().code) {
+        case ErrorCode::kNotFound:  // The pod is gone, or another one bears its name: the cache
+        case ErrorCode::kConflict:  // will say so.
+          continue;
+        case ErrorCode::kInvalid:  // One pod that cannot be changed holds up neither the others nor
+        case ErrorCode::kForbidden:  // the app.
+          warn(*snapshot.app, "GateNotWritten",
+               fmt::format("pod {}: {}", pod.name, written.error().message));
+          continue;
+        default:
+          return tl::unexpected(written.error());
+      }
     }
-    memory.pending.wrote_gate((*pod)->metadata.uid, change.warm, at);
+    memory.pending.wrote_gate(pod.uid, change.warm, at);
     log_info(change.warm ? "pod is warm" : "pod is taken out of service",
-             {{"app", text_of(snapshot.app->metadata.key())}, {"pod", change.pod_name}, {"reason", change.reason}});
+             {{"app", text_of(snapshot.app->metadata.key())},
+              {"pod", pod.name},
+              {"reason", change.reason}});
   }
-  if (!plan.next_check) return milliseconds::max();
-  return std::max(milliseconds{50}, std::chrono::duration_cast<milliseconds>(*plan.next_check - now));
+  return plan.next_check ? from_now(now, *plan.next_check) : milliseconds::max();
 }
 
 Result<void> AppReconciler::create_replica_set(const Snapshot& snapshot,
                                                const rollout::CreateReplicaSet& action,
                                                Memory& memory) {
   const api::ScalableApp& app = *snapshot.app;
+  const MonotonicTime at = parts_.clock.monotonic_now();
+  if (memory.refusal && at < memory.refusal->retry_at) return {};
   const std::string body = api::replica_set_body(app, action.revision, action.replicas);
   auto created = parts_.client.create(kube::kReplicaSets, app.metadata.namespace_name, body);
+  const bool is_new = created.has_value();
   if (!created && created.error().code == ErrorCode::kAlreadyExists) {
     // Ours, from a run that died before it saw the answer; or somebody else's, or another template
     // with the same hash: then the next revision name is tried (Deployment's collisionCount).
-    const api::ObjectKey key{app.metadata.namespace_name, api::replica_set_name(app, action.revision)};
-    auto present = parts_.client.get(kube::kReplicaSets, key);
-    if (!present) return tl::unexpected(present.error());
-    const auto object = api::decode_replica_set(nlohmann::json::parse(*present, nullptr, false));
-    if (!object) return tl::unexpected(object.error());
-    if (!owned_by(object->metadata, app.metadata.uid)) {
-      api::ScalableAppStatus status = memory.written;
-      ++status.collision_count;
-      warn(app, "RevisionCollision",
-                            fmt::format("ReplicaSet {} exists and is not ours; using another name", key.name));
-      return write_status(app, status, memory);
-    }
-    created = std::move(present);
+    const api::ObjectKey key{app.metadata.namespace_name,
+                             api::replica_set_name(app, action.revision)};
+    created = parts_.client.get(kube::kReplicaSets, key);
+  }
+  if (!created && is_refusal(created.error())) {
+    const milliseconds delay =
+        memory.refusal ? std::clamp(2 * memory.refusal->delay, kFirstRetry, kSlowestRetry) : kFirstRetry;
+    memory.refusal = Memory::Refusal{.revision = action.revision,
+                                     .message = created.error().message,
+                                     .delay = delay,
+                                     .retry_at = at + delay,
+                                     .is_told = memory.refusal.has_value()};
+    log_warn("replicaset refused", {{"app", text_of(app.metadata.key())}, {"error", created.error()}});
+    return {};
   }
   if (!created) return tl::unexpected(created.error());
+  memory.refusal.reset();
   auto object = api::decode_replica_set(nlohmann::json::parse(*created, nullptr, false));
   if (!object) return tl::unexpected(object.error());
+  if (!is_new && (!owned_by(object->metadata, app.metadata.uid) ||
+                  object->template_hash != api::template_hash(app.spec.template_json))) {
+    api::ScalableAppStatus status = memory.written;
+    ++status.collision_count;
+    if (auto done = write_status(app, status, memory); !done) return tl::unexpected(done.error());
+    const std::string message = fmt::format("ReplicaSet {} exists and is not this revision; using another name",
+                                            object->metadata.name);
+    warn(app, "RevisionCollision", message);
+    return fail(ErrorCode::kConflict, message);  // Again at once, under the new name.
+  }
+  const int replicas = object->spec_replicas;
   memory.pending.wrote(std::move(*object), parts_.clock.monotonic_now());
-  note(app, "ReplicaSetCreated",
-                       fmt::format("revision {} starts with {} replicas", action.revision, action.replicas));
-  return {};
-}
-
-Result<void> AppReconciler::act(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory) {
-  const api::ScalableApp& app = *snapshot.app;
-  for (const rollout::Action& action : plan.actions) {
-    if (const auto* create = std::get_if<rollout::CreateReplicaSet>(&action)) {
-      if (auto done = create_replica_set(snapshot, *create, memory); !done) return done;
-    } else if (const auto* scale = std::get_if<rollout::ScaleReplicaSet>(&action)) {
-      const api::ObjectKey key{app.metadata.namespace_name, scale->name};
-      const nlohmann::json body{{"apiVersion", "apps/v1"},
-                                {"kind", "ReplicaSet"},
-                                {"metadata", {{"name", scale->name}, {"resourceVersion", scale->resource_version}}},
-                                {"spec", {{"replicas", scale->to}}}};
-      const auto written = parts_.client.apply(kube::kReplicaSets, key, body.dump(), "scalableapp-operator-scale");
-      if (!written) return tl::unexpected(written.error());
-      auto object = api::decode_replica_set(nlohmann::json::parse(*written, nullptr, false));
-      if (!object) return tl::unexpected(object.error());
-      memory.pending.wrote(std::move(*object), parts_.clock.monotonic_now());
-      log_info("scaled replicaset", {{"app", text_of(app.metadata.key())},
-                                     {"replicaset", scale->name},
-                                     {"from", std::to_string(scale->from)},
-                                     {"to", std::to_string(scale->to)},
-                                     {"why", scale->why}});
-    } else if (const auto* remove = std::get_if<rollout::DeleteReplicaSet>(&action)) {
-      const auto removed = parts_.client.remove(
-          kube::kReplicaSets, {app.metadata.namespace_name, remove->name},
-          {.uid = remove->uid, .resource_version = remove->resource_version});
-      if (!removed && removed.error().code != ErrorCode::kNotFound) return removed;
-      memory.pending.deleted(remove->uid, parts_.clock.monotonic_now());
-    }
+  if (is_new) {
+    note(app, "ReplicaSetCreated",
+         fmt::format("revision {} starts with {} replicas", action.revision, replicas));
   }
   return {};
 }
 
-Result<void> AppReconciler::write_status(const api::ScalableApp& app,
-                                         const api::ScalableAppStatus& status, Memory& memory) {
+Result<void> AppReconciler::scale_replica_set(const Snapshot& snapshot,
+                                              const rollout::ScaleReplicaSet& action,
+                                              Memory& memory) {
+  const api::ObjectMeta& app = snapshot.app->metadata;
+  const nlohmann::json body{
+      {"apiVersion", "apps/v1"},
+      {"kind", "ReplicaSet"},
+      {"metadata", {{"name", action.name}, {"resourceVersion", action.resource_version}}},
+      {"spec", {{"replicas", action.to}}}};
+  const auto written = parts_.client.apply(kube::kReplicaSets, {app.namespace_name, action.name},
+                                           body.dump(), kScaleManager);
+  if (!written) return tl::unexpected(written.error());
+  auto object = api::decode_replica_set(nlohmann::json::parse(*written, nullptr, false));
+  if (!object) return tl::unexpected(object.error());
+  memory.pending.wrote(std::move(*object), parts_.clock.monotonic_now());
+  log_info("scaled replicaset", {{"app", text_of(app.key())},
+                                 {"replicaset", action.name},
+                                 {"from", std::to_string(action.from)},
+                                 {"to", std::to_string(action.to)},
+                                 {"why", action.why}});
+  return {};
+}
+
+Result<void> AppReconciler::act(const Snapshot& snapshot, const rollout::RolloutPlan& plan,
+                                Memory& memory) {
+  for (const rollout::Action& action : plan.actions) {
+    Result<void> done;
+    if (const auto* create = std::get_if<rollout::CreateReplicaSet>(&action)) {
+      done = create_replica_set(snapshot, *create, memory);
+    } else if (const auto* scale = std::get_if<rollout::ScaleReplicaSet>(&action)) {
+      done = scale_replica_set(snapshot, *scale, memory);
+    } else if (const auto* remove = std::get_if<rollout::DeleteReplicaSet>(&action)) {
+      done = parts_.client.remove(
+          kube::kReplicaSets, {snapshot.app->metadata.namespace_name, remove->name},
+          {.uid = remove->uid, .resource_version = remove->resource_version});
+      if (!done && done.error().code == ErrorCode::kNotFound) done = {};
+      if (done) memory.pending.deleted(remove->uid, parts_.clock.monotonic_now());
+    }
+    if (!done) return done;
+  }
+  return {};
+}
+
+// Returns when a change that is not worth a write yet will be.
+Result<milliseconds> AppReconciler::write_status(const api::ScalableApp& app,
+                                                 const api::ScalableAppStatus& status,
+                                                 Memory& memory) {
   const WallTime now = parts_.clock.wall_now();
   const StatusChange change = compare(memory.written, status);
-  if (change == StatusChange::kNone) return {};
-  if (change == StatusChange::kFigures && now - memory.last_status_write < kCosmeticPeriod) return {};
+  if (change == StatusChange::kNone) return milliseconds::max();
+  const milliseconds since = now - memory.last_status_write;
+  if (since < write_delay(change)) return write_delay(change) - since;
   const std::string body = fmt::format(
       R"({{"apiVersion":"scalableapp.io/v1alpha1","kind":"ScalableApp","metadata":{{"name":"{}","uid":"{}"}},"status":{}}})",
       app.metadata.name, app.metadata.uid, api::encode_status(status));
-  const auto written = parts_.client.apply(kube::kScalableApps, app.metadata.key(), body, api::kFieldManager, "status");
+  const auto written = parts_.client.apply(kube::kScalableApps, app.metadata.key(), body,
+                                           api::kFieldManager, "status");
   if (!written) return tl::unexpected(written.error());
   memory.written = status;
   memory.last_status_write = now;
+  return milliseconds::max();
+}
+
+Result<void> AppReconciler::report_invalid(const Snapshot& snapshot, Memory& memory) {
+  const api::ScalableApp& app = *snapshot.app;
+  const api::ScalableAppStatus status =
+      invalid_status(parts_.clock.wall_now(), app, memory.written);
+  const bool is_news = compare(memory.written, status) == StatusChange::kMeaning;
+  if (auto done = write_status(app, status, memory); !done) return tl::unexpected(done.error());
+  if (is_news) warn(app, "SpecInvalid", fmt::format("{}", fmt::join(app.problems, "; ")));
   return {};
 }
 
+// Events, metrics, one log line a decision.
+void AppReconciler::announce(const Snapshot& snapshot, const rollout::RolloutPlan& plan,
+                             scaling::Observation observation, scaling::Decision decision,
+                             Memory& memory) {
+  const api::ScalableApp& app = *snapshot.app;
+  const bool up = decision.replicas > decision.from;
+  const bool acts = !app.spec.paused && !app.spec.dry_run;
+  parts_.exporter.count_decision(decision.reason);
+  if (acts && decision.replicas != decision.from) {
+    parts_.exporter.count_scale(up);
+    note(app, up ? "ScaledUp" : "ScaledDown", decision.message);
+  }
+  if (plan.progressing.reason != memory.progress_reason) {
+    if (plan.progressing.status == api::ConditionStatus::kFalse) {
+      warn(app, plan.progressing.reason, plan.progressing.message);
+    } else if (!memory.progress_reason.empty() && !plan.in_flight) {
+      note(app, plan.progressing.reason, plan.progressing.message);
+    }
+    memory.progress_reason = plan.progressing.reason;
+  }
+
+  std::lock_guard lock(memory.records_mutex);
+  const bool same = memory.latest && memory.latest->decision.from == decision.from &&
+                    memory.latest->decision.replicas == decision.replicas &&
+                    memory.latest->decision.reason == decision.reason;
+  memory.latest = {parts_.clock.wall_now(), snapshot.app, std::move(observation),
+                   std::move(decision)};
+  memory.latest_is_recorded = !same;
+  if (same) return;
+  const scaling::Decision& latest = memory.latest->decision;
+  memory.records.push_back(memory.latest->json());
+  if (memory.records.size() > kDecisionsKept) memory.records.pop_front();
+  log_info("decision", {{"app", text_of(app.metadata.key())},
+                        {"from", std::to_string(latest.from)},
+                        {"to", std::to_string(latest.replicas)},
+                        {"reason", latest.reason},
+                        {"message", latest.message}});
+}
+
 Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
-  const auto cached = parts_.apps.get(key);
-  if (!cached || cached->metadata.deletion_time) {
+  const auto app = parts_.apps.get(key);
+  if (!app || app->metadata.deletion_time) {
     // Owner references take the ReplicaSets and Pods along: nothing is left to clean up.
     forget(key);
     return milliseconds::max();
   }
-  const std::shared_ptr<Memory> memory = memory_of(*cached);
-
-  // The cache's status may lag behind what we wrote ourselves; ours is the newer one.
-  auto app = std::make_shared<api::ScalableApp>(*cached);
-  app->status = memory->written;
+  const std::shared_ptr<Memory> memory = memory_of(*app);
   const WallTime now = parts_.clock.wall_now();
-  const milliseconds interval = seconds{app->spec.interval_seconds};
-
-  if (!app->problems.empty()) {
-    if (!std::exchange(memory->invalid_reported, true)) {
-      warn(*app, "SpecInvalid", fmt::format("{}", fmt::join(app->problems, "; ")));
-    }
-    if (auto done = write_status(*app, invalid_status(now, *app), *memory); !done) return tl::unexpected(done.error());
-    return milliseconds::max();
-  }
-  memory->invalid_reported = false;
-
-  app->status.updated_revision = api::revision_hash(app->spec.template_json, app->status.collision_count);
   const Snapshot snapshot = observe(app, *memory);
-  const bool warming = app->spec.readiness.warm_up && std::ranges::any_of(snapshot.pods, [](const auto& pod) {
-    return !pod->warm && !pod->terminating() && !pod->finished();
-  });
-  subscribe_metrics(*app, warming, *memory);
 
   const auto next_gate = keep_gates(snapshot, *memory);
   if (!next_gate) return next_gate;
+  if (!app->problems.empty()) {
+    if (auto done = report_invalid(snapshot, *memory); !done) return tl::unexpected(done.error());
+    return next_gate;
+  }
+  subscribe_metrics(snapshot, *memory);
+  // Each interval's samples wake the app; the timer is for when they do not come.
+  const milliseconds interval = seconds{app->spec.interval_seconds};
+  milliseconds next = std::min(app->spec.metrics.empty() ? interval : 3 * interval, *next_gate);
+  const bool unasked =
+      snapshot.unasked &&
+      parts_.clock.monotonic_now() < memory->subscribed_at + kFirstAnswerPatience;
+  if (unasked && !snapshot.replica_sets.empty()) return next;
 
-  // --- decide ---------------------------------------------------------------------------------------
+  // --- decide -------------------------------------------------------------------------------------
   rollout::RolloutInput input{.spec = app->spec,
-                              .updated_revision = app->status.updated_revision,
-                              .current_revision = app->status.current_revision};
-  scaling::Observation observation{.readings = snapshot.readings, .observing_since = memory->observing_since};
+                              .updated_revision = snapshot.updated_revision,
+                              .current_revision = memory->written.current_revision};
+  scaling::Observation observation{.readings = snapshot.readings,
+                                   .observing_since = memory->observing_since};
   for (const auto& replica_set : snapshot.replica_sets) {
-    rollout::RevisionState revision{.revision = label_or_empty(replica_set->metadata, api::kRevisionLabel),
-                                    .name = replica_set->metadata.name,
-                                    .uid = replica_set->metadata.uid,
-                                    .resource_version = replica_set->metadata.resource_version,
-                                    .spec_replicas = replica_set->spec_replicas,
-                                    .created = replica_set->metadata.creation_time,
-                                    .failure = replica_set->failure};
+    rollout::RevisionState revision{
+        .revision = label_or_empty(replica_set->metadata, api::kRevisionLabel),
+        .name = replica_set->metadata.name,
+        .uid = replica_set->metadata.uid,
+        .resource_version = replica_set->metadata.resource_version,
+        .spec_replicas = replica_set->spec_replicas,
+        .created = replica_set->metadata.creation_time,
+        .failure = replica_set->failure,
+        .failure_since = replica_set->failure_since};
     for (const auto& pod : snapshot.pods) {
-      if (owned_by(pod->metadata, revision.uid)) revision.pods.push_back(to_facts(*pod));
+      // A finished pod (evicted, say) will neither serve nor go by itself: its ReplicaSet counts it
+      // no more and has made another one.
+      if (pod->finished() || !owned_by(pod->metadata, revision.uid)) continue;
+      revision.pods.push_back(to_facts(*pod));
     }
     observation.current_replicas += replica_set->spec_replicas;
     input.revisions.push_back(std::move(revision));
   }
   for (const auto& pod : snapshot.pods) observation.pods.push_back(to_state(*pod));
-  // While a rollout surges, the app's size is what was last decided, not that plus the surge.
-  const bool rolling = rollout::in_flight(input);
-  if (rolling && app->status.desired_replicas > 0) observation.current_replicas = app->status.desired_replicas;
-  observation.rollout_in_flight = rolling;
-
+  observation.rollout_in_flight = rollout::in_flight(input);
+  // The app's size is what was last asked for: ReplicaSets may hold a surge, or less than it.
+  if (memory->written.last_decision) {
+    observation.current_replicas = memory->written.desired_replicas;
+  }
   scaling::Decision decision = scaling::decide(now, app->spec, observation, memory->history);
-  memory->history = decision.history;
+  memory->history.recommendations = decision.history.recommendations;
   input.desired_replicas = decision.replicas;
-  const rollout::RolloutPlan plan = rollout::plan(now, input);
+  rollout::RolloutPlan plan = rollout::plan(now, input);
+  const std::string* to_create = revision_to_create(plan);
+  if (memory->refusal && (to_create == nullptr || *to_create != memory->refusal->revision)) {
+    memory->refusal.reset();
+  }
+  if (memory->refusal) {
+    memory->refusal->is_told = true;
+    plan.progressing = {.type = "Progressing",
+                        .status = api::ConditionStatus::kFalse,
+                        .reason = kCreateError,
+                        .message = memory->refusal->message};
+  }
 
-  // --- act ------------------------------------------------------------------------------------------
-  const bool acts = !app->spec.paused && !app->spec.dry_run;
-  const bool scaled = acts && decision.replicas != decision.from;
-  if (auto done = act(snapshot, plan, *memory); !done) return tl::unexpected(done.error());
-
-  // --- report ---------------------------------------------------------------------------------------
-  parts_.exporter.count_decision(decision.reason);
-  {
-    std::lock_guard lock(memory->records_mutex);
-    memory->records.push_back(scaling::to_json(now, *app, observation, decision));
-    if (memory->records.size() > kDecisionsKept) memory->records.pop_front();
+  // --- report -------------------------------------------------------------------------------------
+  const api::ScalableAppStatus status = build_status(now, snapshot, decision, plan);
+  const auto next_write = write_status(*app, status, *memory);
+  if (!next_write) return next_write;
+  memory->history.scale_events = decision.history.scale_events;
+  const std::array shown{status.desired_replicas, status.ready_replicas, status.warming_replicas};
+  if (shown != memory->shown) {
+    parts_.exporter.set_app(key.namespace_name, key.name, shown[0], shown[1], shown[2]);
+    memory->shown = shown;
   }
-  const std::string line = fmt::format("{}{}{}", decision.from, decision.replicas, decision.reason);
-  if (line != memory->logged) {
-    memory->logged = line;
-    log_info("decision", {{"app", text_of(key)},
-                          {"from", std::to_string(decision.from)},
-                          {"to", std::to_string(decision.replicas)},
-                          {"reason", decision.reason},
-                          {"message", decision.message}});
-  }
-  if (scaled) {
-    parts_.exporter.count_scale(decision.replicas > decision.from);
-    note(*app, decision.replicas > decision.from ? "ScaledUp" : "ScaledDown", decision.message);
-  }
-  const bool missing = std::ranges::any_of(decision.metrics, [](const auto& metric) { return !metric.missing.empty(); });
-  if (missing != std::exchange(memory->metrics_missing, missing)) {
-    if (missing) {
+  const bool lost = unasked ? memory->metrics_lost
+                            : metrics_lost(status).value_or(memory->metrics_lost);
+  if (lost != std::exchange(memory->metrics_lost, lost)) {
+    if (lost) {
       warn(*app, "MetricsMissing", decision.message);
     } else {
       note(*app, "MetricsBack", "every metric has a value again");
     }
   }
-  if (plan.progressing.reason != memory->progress_reason) {
-    if (!memory->progress_reason.empty()) {
-      if (plan.progressing.status == api::ConditionStatus::kFalse) {
-        warn(*app, plan.progressing.reason, plan.progressing.message);
-      } else {
-        note(*app, plan.progressing.reason, plan.progressing.message);
-      }
-    }
-    memory->progress_reason = plan.progressing.reason;
+  announce(snapshot, plan, std::move(observation), std::move(decision), *memory);
+
+  // --- act ----------------------------------------------------------------------------------------
+  if (auto done = act(snapshot, plan, *memory); !done) return tl::unexpected(done.error());
+  if (memory->refusal) {
+    const auto wait = memory->refusal->retry_at - parts_.clock.monotonic_now();
+    next = std::min(next, memory->refusal->is_told
+                              ? std::max(kSoonest, std::chrono::duration_cast<milliseconds>(wait))
+                              : kSoonest);
   }
-
-  const api::ScalableAppStatus status = build_status(now, snapshot, decision, plan, scaled);
-  parts_.exporter.set_app(key.namespace_name, key.name, status.desired_replicas, status.ready_replicas,
-                          status.warming_replicas);
-  if (auto done = write_status(*app, status, *memory); !done) return tl::unexpected(done.error());
-
-  milliseconds next = std::min(interval, *next_gate);
-  if (plan.next_check) next = std::min(next, std::max(milliseconds{50}, std::chrono::duration_cast<milliseconds>(*plan.next_check - now)));
-  return next;
+  if (plan.next_check) next = std::min(next, from_now(now, *plan.next_check));
+  return std::min(next, std::max(kSoonest, *next_write));
 }
 
 }  // namespace scalableapp::controller

@@ -3,11 +3,18 @@
 //   1 observe   caches (with our own latest writes over them) and metric readings -> Snapshot
 //   2 gates     pods that became warm take traffic now, before anything slower
 //   3 decide    scaling::decide -> how many; rollout::plan -> of which revision, in which steps
-//   4 act       the plan's actions in order; the first error ends the step and is retried
-//   5 report    status (only when it says something new), events, metrics, one log line a decision
+//   4 report    status (only when it says something new), then events, metrics, one log line
+//   5 act       the plan's actions in order; the first error ends the step and is retried, save a new
+//               ReplicaSet that the API server refuses: that is told and tried again later, the
+//               rest goes on
 //
 // Level-based and idempotent: killed after any write, the next run finds the world and goes on.
-// What must outlive the process is in status.history; the per-app memory here only saves work.
+// status.desiredReplicas is the app's size and is written, with the scale event, before the
+// ReplicaSets are: a run that dies between the two is finished by the next one, and what it did is
+// in the history already, so that no rate policy is ever used up twice. (In the other order a scale
+// whose status write is lost would be unknown: with metrics missing from then on, the app would be
+// taken back to its old size.) If it is the action that fails, the event merely stands for the
+// retry. What must outlive the process is in status; the per-app memory here only saves work.
 // Thread-safe as long as no key is reconciled twice at once, which the work queue ensures.
 #pragma once
 
@@ -21,7 +28,7 @@
 #include "operator/kube/event_recorder.h"
 #include "operator/kube/store.h"
 #include "operator/metrics/exporter.h"
-#include "operator/metrics/sampler.h"
+#include "operator/metrics/metric_source.h"
 #include "operator/platform/clock.h"
 #include "operator/rollout/plan.h"
 #include "operator/scaling/decide.h"
@@ -37,7 +44,7 @@ class AppReconciler {
     const kube::Store<api::ScalableApp>& apps;
     const kube::Store<api::ReplicaSet>& replica_sets;  // Indexed by "namespace/app".
     const kube::Store<api::Pod>& pods;                 // Indexed by "namespace/app".
-    metrics::Sampler& sampler;
+    metrics::MetricSource& metrics;
     kube::EventRecorder& events;
     metrics::Exporter& exporter;
   };
@@ -57,13 +64,18 @@ class AppReconciler {
   struct Memory;
   std::shared_ptr<Memory> memory_of(const api::ScalableApp& app);
   Snapshot observe(std::shared_ptr<const api::ScalableApp> app, Memory& memory);
+  void subscribe_metrics(const Snapshot& snapshot, Memory& memory);
   Result<milliseconds> keep_gates(const Snapshot& snapshot, Memory& memory);
   Result<void> act(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory);
   Result<void> create_replica_set(const Snapshot& snapshot, const rollout::CreateReplicaSet& action,
                                   Memory& memory);
-  Result<void> write_status(const api::ScalableApp& app, const api::ScalableAppStatus& status,
-                            Memory& memory);
-  void subscribe_metrics(const api::ScalableApp& app, bool sample_warm_up, Memory& memory);
+  Result<void> scale_replica_set(const Snapshot& snapshot, const rollout::ScaleReplicaSet& action,
+                                 Memory& memory);
+  Result<milliseconds> write_status(const api::ScalableApp& app,
+                                    const api::ScalableAppStatus& status, Memory& memory);
+  Result<void> report_invalid(const Snapshot& snapshot, Memory& memory);
+  void announce(const Snapshot& snapshot, const rollout::RolloutPlan& plan,
+                scaling::Observation observation, scaling::Decision decision, Memory& memory);
   void forget(const api::ObjectKey& key);
   void warn(const api::ScalableApp& app, std::string reason, std::string message);
   void note(const api::ScalableApp& app, std::string reason, std::string message);

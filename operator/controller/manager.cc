@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -12,7 +13,9 @@
 #include "operator/kube/cpprest_transport.h"
 #include "operator/kube/informer.h"
 #include "operator/kube/leader_elector.h"
+#include "operator/kube/observed_transport.h"
 #include "operator/kube/work_queue.h"
+#include "operator/metrics/sampler.h"
 #include "operator/platform/http_server.h"
 #include "operator/platform/log.h"
 #include "operator/platform/random.h"
@@ -23,6 +26,9 @@ namespace {
 constexpr seconds kSyncTimeout{120};
 // A call of the elector must fail well before its renew deadline of 3 s.
 constexpr milliseconds kElectionRequestTimeout{1000};
+// For the writes in progress at a shutdown; with an API server that hangs, the lease and the rest
+// need the remainder of a pod's grace period of 10 s.
+constexpr milliseconds kLastWrites{2000};
 
 std::string app_index(const api::ObjectMeta& metadata) {
   const auto label = metadata.labels.find(api::kAppLabel);
@@ -47,6 +53,12 @@ class Manager {
   Result<void> connect();
   Result<void> serve_http();
   void start_caches();
+  // Only while leading: lead() adds every app, so that a standby's queue need not keep any.
+  void enqueue(const api::ObjectKey& key) {
+    if (leading_) queue_->add(key);
+  }
+  std::stop_token term();  // Stopped when this time of leading has ended.
+  void end_term();
   void work(std::stop_token stop);
   void lead();
   void stand_down();
@@ -59,10 +71,12 @@ class Manager {
   SystemClock clock_;
   Random random_;
   metrics::Exporter exporter_;
-  std::unique_ptr<kube::HttpTransport> api_transport_;
+  std::unique_ptr<kube::HttpTransport> raw_api_transport_;
+  std::unique_ptr<kube::HttpTransport> api_transport_;  // Counts the requests of the one above.
   std::unique_ptr<kube::HttpTransport> election_transport_;
   std::unique_ptr<kube::HttpTransport> prometheus_transport_;
-  std::unique_ptr<kube::Client> client_;
+  std::unique_ptr<kube::Client> client_;  // Of the workers.
+  std::unique_ptr<kube::Client> events_client_;
   std::unique_ptr<kube::Client> election_client_;
   std::unique_ptr<kube::WorkQueue> queue_;
   std::unique_ptr<kube::Informer<api::ScalableApp>> apps_;
@@ -75,6 +89,11 @@ class Manager {
   std::unique_ptr<HttpServer> server_;
   std::vector<std::jthread> workers_;  // Only while leading.
   std::atomic<bool> synced_{false};
+  std::atomic<bool> leading_{false};
+  std::atomic<bool> stopping_{false};
+  std::stop_source last_events_;  // Stopped when a shutdown waits for no more events.
+  std::mutex term_mutex_;         // Guards term_.
+  std::stop_source term_;
 };
 
 Result<void> Manager::connect() {
@@ -84,8 +103,15 @@ Result<void> Manager::connect() {
 
   auto transport = kube::make_cpprest_transport(config->endpoint, clock_);
   if (!transport) return tl::unexpected(transport.error());
-  api_transport_ = std::move(*transport);
-  client_ = kube::make_client(*api_transport_, clock_, random_);
+  raw_api_transport_ = std::move(*transport);
+  api_transport_ = std::make_unique<kube::ObservedTransport>(
+      *raw_api_transport_, clock_,
+      [this](std::string_view verb, std::string_view code, milliseconds duration) {
+        exporter_.observe_api_request(verb, code, duration);
+      });
+  client_ = kube::make_client(*api_transport_, clock_, random_, {}, [this] { return term(); });
+  events_client_ = kube::make_client(*api_transport_, clock_, random_, {},
+                                     [this] { return last_events_.get_token(); });
 
   kube::Endpoint election_endpoint = config->endpoint;
   election_endpoint.request_timeout = kElectionRequestTimeout;
@@ -115,7 +141,7 @@ template <typename T>
 kube::InformerHandlers<T> Manager::enqueue_owner() {
   return {.on_change = [this](const auto& old_object, const auto& new_object) {
     const api::ObjectKey key = app_key((new_object ? new_object : old_object)->metadata);
-    if (!key.name.empty()) queue_->add(key);
+    if (!key.name.empty()) enqueue(key);
   }};
 }
 
@@ -132,7 +158,7 @@ void Manager::start_caches() {
                     old_object->metadata.annotations == new_object->metadata.annotations) {
                   return;
                 }
-                queue_->add((new_object ? new_object : old_object)->metadata.key());
+                enqueue((new_object ? new_object : old_object)->metadata.key());
               },
           .on_invalid = [](const api::ObjectKey& key, const Error& error) {
             log_warn("unreadable ScalableApp", {{"app", api::to_string(key)}, {"error", error}});
@@ -195,9 +221,10 @@ void Manager::work(std::stop_token stop) {
     exporter_.observe_reconcile(clock_.monotonic_now() - start, result_text(result));
     if (result) {
       queue_->forget(*key);
-      // A tenth of jitter keeps apps that were created together from deciding together for ever.
+      // Jitter keeps apps that were created together from deciding together for ever; only earlier,
+      // since a gate may be waiting for this moment.
       if (*result != milliseconds::max()) {
-        queue_->add_after(*key, milliseconds{static_cast<std::int64_t>(static_cast<double>(result->count()) * (0.9 + 0.2 * random_.uniform()))});
+        queue_->add_after(*key, milliseconds{static_cast<std::int64_t>(static_cast<double>(result->count()) * (1.0 - 0.2 * random_.uniform()))});
       }
     } else {
       // A conflict is the cache being late: ordinary, and over after the next event.
@@ -209,10 +236,25 @@ void Manager::work(std::stop_token stop) {
   }
 }
 
+std::stop_token Manager::term() {
+  std::lock_guard lock(term_mutex_);
+  return term_.get_token();
+}
+
+void Manager::end_term() {
+  std::lock_guard lock(term_mutex_);
+  term_.request_stop();
+}
+
 void Manager::lead() {
+  {
+    std::lock_guard lock(term_mutex_);
+    if (!stopping_) term_ = std::stop_source();
+  }
   log_info("leading", {{"identity", options_.identity}});
   exporter_.set_leader(true);
   reconciler_->forget_all();
+  leading_ = true;  // Before the stores are read: what changes from now on is added by itself.
   for (const auto& app : apps_->store().list()) queue_->add(app->metadata.key());
   for (int i = 0; i < options_.workers; ++i) {
     workers_.emplace_back([this](std::stop_token stop) { work(stop); });
@@ -220,7 +262,10 @@ void Manager::lead() {
 }
 
 void Manager::stand_down() {
+  leading_ = false;
   for (auto& worker : workers_) worker.request_stop();
+  // Without the lease nothing more may be written, and the next candidacy waits for the workers.
+  if (!stopping_) end_term();
   workers_.clear();
   reconciler_->forget_all();
   exporter_.set_leader(false);
@@ -231,12 +276,13 @@ Result<void> Manager::run(std::stop_token stop) {
   if (auto connected = connect(); !connected) return connected;
   queue_ = std::make_unique<kube::WorkQueue>(clock_);
   start_caches();
-  events_ = std::make_unique<kube::ApiEventRecorder>(*client_, clock_, random_,
-                                                     kube::EventSource{"scalableapp-operator", options_.identity});
+  events_ = std::make_unique<kube::ApiEventRecorder>(*events_client_, clock_, random_,
+                                                     kube::EventSource{"scalableapp-operator", options_.identity},
+                                                     [this] { return queue_->depth() > 0; });
   sampler_ = std::make_unique<metrics::Sampler>(
       *prometheus_transport_, clock_,
       metrics::SamplerObserver{
-          .on_sample = [this](const api::ObjectKey& key) { queue_->add(key); },
+          .on_sample = [this](const api::ObjectKey& key) { enqueue(key); },
           .on_query =
               [this](milliseconds duration, std::string_view result, std::size_t) {
                 exporter_.observe_metric_query(duration, result == "ok" ? "" : result);
@@ -246,7 +292,7 @@ Result<void> Manager::run(std::stop_token stop) {
                                                                      .apps = apps_->store(),
                                                                      .replica_sets = replica_sets_->store(),
                                                                      .pods = pods_->store(),
-                                                                     .sampler = *sampler_,
+                                                                     .metrics = *sampler_,
                                                                      .events = *events_,
                                                                      .exporter = exporter_});
   if (auto serving = serve_http(); !serving) return serving;
@@ -278,6 +324,12 @@ Result<void> Manager::run(std::stop_token stop) {
 
   while (sleep_for(clock_, seconds{3600}, stop)) {
   }
+  stopping_ = true;
+  const std::jthread hurry([this](std::stop_token done) {
+    if (!sleep_for(clock_, kLastWrites, done)) return;
+    end_term();
+    last_events_.request_stop();
+  });
   // The reverse of the start: no more writes, then the lease is given back, then the rest.
   if (elector_) {
     elector_->stop();

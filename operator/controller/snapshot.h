@@ -14,9 +14,13 @@ namespace scalableapp::controller {
 
 struct Snapshot {
   std::shared_ptr<const api::ScalableApp> app;
+  // As we last wrote it, which may be ahead of app->status; outlives the snapshot.
+  const api::ScalableAppStatus* status = nullptr;
+  std::string updated_revision;  // Of app->spec.template.
   std::vector<std::shared_ptr<const api::ReplicaSet>> replica_sets;  // Owned by the app, by name.
   std::vector<std::shared_ptr<const api::Pod>> pods;                 // Owned by those, by name.
   std::vector<scaling::MetricReading> readings;                      // One for each of spec.metrics.
+  bool unasked = false;  // A metric has neither been answered nor failed yet.
   std::map<std::string, double> warm_up_values;                      // By pod name.
 };
 

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <tuple>
+
 namespace scalableapp::controller {
 namespace {
 
@@ -20,7 +23,17 @@ void stamp(api::ScalableAppStatus& status, WallTime now, std::int64_t generation
   api::set_condition(status.conditions, std::move(condition));
 }
 
-Condition ready_condition(const api::ScalableAppStatus& status, const rollout::RolloutPlan& plan) {
+// Why a pod that should serve does not, in the scheduler's or the kubelet's words; empty: no reason.
+std::string trouble_of(const Snapshot& snapshot) {
+  const auto troubled = std::ranges::find_if(snapshot.pods, [](const auto& pod) {
+    return !pod->ready && !pod->terminating() && !pod->trouble.empty();
+  });
+  if (troubled == snapshot.pods.end()) return {};
+  return fmt::format("; pod {}: {}", (*troubled)->metadata.name, (*troubled)->trouble);
+}
+
+Condition ready_condition(const api::ScalableAppStatus& status, const rollout::RolloutPlan& plan,
+                          const std::string& trouble) {
   Condition condition{.type = "Ready"};
   if (status.ready_replicas >= status.desired_replicas) {
     condition.status = ConditionStatus::kTrue;
@@ -30,23 +43,74 @@ Condition ready_condition(const api::ScalableAppStatus& status, const rollout::R
   } else {
     condition.status = ConditionStatus::kFalse;
     condition.reason = plan.in_flight ? "RollingOut" : "ReplicasNotReady";
-    condition.message = fmt::format("{} of {} replicas are ready, {} warming", status.ready_replicas,
-                                    status.desired_replicas, status.warming_replicas);
+    condition.message =
+        fmt::format("{} of {} replicas are ready, {} warming{}", status.ready_replicas,
+                    status.desired_replicas, status.warming_replicas, trouble);
   }
   return condition;
+}
+
+bool same_meaning(const Condition& a, const Condition& b) {
+  if (a.type != b.type || a.observed_generation != b.observed_generation) return false;
+  return a.type == "ScalingLimited" || (a.status == b.status && a.reason == b.reason);
+}
+
+bool same_meaning(const api::MetricStatus& a, const api::MetricStatus& b) {
+  return a.name == b.name && a.type == b.type && a.target == b.target &&
+         a.missing.empty() == b.missing.empty();
+}
+
+auto meaning(const api::ScalableAppStatus& status) {
+  return std::tuple(status.observed_generation, status.desired_replicas, status.collision_count,
+                    status.last_decision.has_value(), status.last_scale_time,
+                    std::string_view(status.selector), std::string_view(status.current_revision),
+                    std::string_view(status.updated_revision));
+}
+
+bool same_meaning(const api::ScalableAppStatus& a, const api::ScalableAppStatus& b) {
+  const auto same = [](const auto& x, const auto& y) { return same_meaning(x, y); };
+  return meaning(a) == meaning(b) && std::ranges::equal(a.conditions, b.conditions, same) &&
+         std::ranges::equal(a.metrics, b.metrics, same);
+}
+
+auto counts(const api::ScalableAppStatus& status) {
+  return std::tuple(status.replicas, status.ready_replicas, status.warming_replicas,
+                    status.available_replicas, status.updated_replicas,
+                    status.terminating_replicas);
+}
+
+bool same_figures(const api::MetricStatus& a, const api::MetricStatus& b) {
+  return a.current == b.current && a.proposed_replicas == b.proposed_replicas &&
+         a.missing == b.missing;
+}
+
+// What a restart would do without: the ends of runs (stabilize.h, history_gap).
+bool same_figures(const api::ScalingHistory& a, const api::ScalingHistory& b) {
+  return a.scale_events == b.scale_events &&
+         std::ranges::equal(a.recommendations, b.recommendations, {},
+                            &api::RecommendationRun::replicas, &api::RecommendationRun::replicas);
+}
+
+bool same_figures(const api::ScalableAppStatus& a, const api::ScalableAppStatus& b) {
+  const auto same = [](const auto& x, const auto& y) { return same_figures(x, y); };
+  return std::ranges::equal(a.metrics, b.metrics, same) && a.conditions == b.conditions &&
+         a.last_decision == b.last_decision && same_figures(a.history, b.history);
 }
 
 }  // namespace
 
 api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
                                     const scaling::Decision& decision,
-                                    const rollout::RolloutPlan& plan, bool scaled) {
+                                    const rollout::RolloutPlan& plan) {
   const api::ScalableApp& app = *snapshot.app;
+  const bool acts = !app.spec.paused && !app.spec.dry_run;
+  const bool scaled = acts && decision.replicas != decision.from;
   const std::int64_t generation = app.metadata.generation;
-  api::ScalableAppStatus status = app.status;
+  api::ScalableAppStatus status = *snapshot.status;
   status.observed_generation = generation;
   status.selector = fmt::format("{}={}", api::kAppLabel, app.metadata.name);
-  status.desired_replicas = decision.replicas;
+  status.desired_replicas = acts ? decision.replicas : decision.from;
+  status.updated_revision = snapshot.updated_revision;
 
   status.replicas = status.ready_replicas = status.warming_replicas = 0;
   status.available_replicas = status.updated_replicas = status.terminating_replicas = 0;
@@ -64,7 +128,8 @@ api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
       ++status.updated_replicas;
     }
   }
-  if (!plan.in_flight && !app.spec.paused && !app.spec.dry_run) {
+  // Rolled out: the old revisions are gone and the new one has once served in full.
+  if (acts && !plan.in_flight && status.available_replicas >= status.desired_replicas) {
     status.current_revision = status.updated_revision;
   }
 
@@ -84,12 +149,13 @@ api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
 
   for (const Condition& condition : decision.conditions) stamp(status, now, generation, condition);
   stamp(status, now, generation, plan.progressing);
-  stamp(status, now, generation, ready_condition(status, plan));
+  stamp(status, now, generation, ready_condition(status, plan, trouble_of(snapshot)));
   return status;
 }
 
-api::ScalableAppStatus invalid_status(WallTime now, const api::ScalableApp& app) {
-  api::ScalableAppStatus status = app.status;
+api::ScalableAppStatus invalid_status(WallTime now, const api::ScalableApp& app,
+                                      const api::ScalableAppStatus& present) {
+  api::ScalableAppStatus status = present;
   status.observed_generation = app.metadata.generation;
   stamp(status, now, app.metadata.generation,
         {.type = "Ready",
@@ -105,25 +171,22 @@ api::ScalableAppStatus invalid_status(WallTime now, const api::ScalableApp& app)
 }
 
 StatusChange compare(const api::ScalableAppStatus& before, const api::ScalableAppStatus& after) {
-  if (before == after) return StatusChange::kNone;
-  const auto meaning = [](api::ScalableAppStatus status) {
-    for (auto& metric : status.metrics) {
-      metric.current.clear();
-      metric.age_seconds.reset();
-      metric.proposed_replicas.reset();
-      if (!metric.missing.empty()) metric.missing = "missing";
-    }
-    for (auto& condition : status.conditions) condition.message.clear();
-    if (status.last_decision) {
-      status.last_decision->message.clear();
-      status.last_decision->time = {};
-      // A hold explains itself anew as figures move; only a changed count is news.
-      if (status.last_decision->from == status.last_decision->to) status.last_decision->clamps.clear();
-    }
-    status.history = {};
-    return status;
-  };
-  return meaning(before) == meaning(after) ? StatusChange::kFigures : StatusChange::kMeaning;
+  if (!same_meaning(before, after)) return StatusChange::kMeaning;
+  if (counts(before) != counts(after)) return StatusChange::kCounts;
+  return same_figures(before, after) ? StatusChange::kNone : StatusChange::kFigures;
+}
+
+milliseconds write_delay(StatusChange change) {
+  switch (change) {
+    case StatusChange::kMeaning:
+      return seconds{0};
+    case StatusChange::kCounts:
+      return seconds{1};
+    case StatusChange::kNone:
+    case StatusChange::kFigures:
+      break;
+  }
+  return seconds{30};
 }
 
 }  // namespace scalableapp::controller

@@ -2,7 +2,15 @@
 //
 // A status write costs the API server and every watcher; an app whose numbers only wobble must not
 // cause one each interval (that is what throttled KEDA at 1,000 ScaledObjects, kedacore/keda#3810).
-// So a change of meaning is written at once, a change of figures at most every kCosmeticPeriod.
+//
+//   change     what differs                                                       written
+//   kMeaning   generation, desired count, revisions, conditions, what is missing  at once
+//   kCounts    pods by state                                                      1 s after the last
+//   kFigures   values, messages, why the count stays, ScalingLimited, history     30 s after it
+//   kNone      nothing, or only ages of samples and of the newest recommendation  not
+//
+// Why the count stays (lastDecision of a hold, ScalingLimited) is no meaning: near a bound it flips
+// with every sample.
 #pragma once
 
 #include "operator/controller/snapshot.h"
@@ -11,18 +19,21 @@
 
 namespace scalableapp::controller {
 
-inline constexpr seconds kCosmeticPeriod{30};
-
-// The status after this reconcile. Starts from the app's present status, so that what this build
-// does not know stays, and condition times move only when a status flips.
+// The status after this reconcile. Starts from the present one, so that what this build does not
+// know stays, and condition times move only when a status flips. desired_replicas is what is asked
+// for; with paused or dryRun that is not what was decided, which last_decision tells.
 api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
                                     const scaling::Decision& decision,
-                                    const rollout::RolloutPlan& plan, bool scaled);
+                                    const rollout::RolloutPlan& plan);
 
 // The status of an app whose spec cannot be used: says so, keeps everything else.
-api::ScalableAppStatus invalid_status(WallTime now, const api::ScalableApp& app);
+api::ScalableAppStatus invalid_status(WallTime now, const api::ScalableApp& app,
+                                      const api::ScalableAppStatus& present);
 
-enum class StatusChange { kNone, kFigures, kMeaning };
+enum class StatusChange { kNone, kFigures, kCounts, kMeaning };
 StatusChange compare(const api::ScalableAppStatus& before, const api::ScalableAppStatus& after);
+
+// How long after the last write such a change waits; not for kNone.
+milliseconds write_delay(StatusChange change);
 
 }  // namespace scalableapp::controller

@@ -37,7 +37,7 @@ const char* to_string(Propagation propagation) {
 class HttpClient final : public Client {
  public:
   HttpClient(HttpTransport& transport, const Clock& clock, Random& random,
-             const ClientOptions& options, std::stop_token stop)
+             const ClientOptions& options, std::function<std::stop_token()> stop)
       : transport_(transport),
         clock_(clock),
         random_(random),
@@ -117,11 +117,12 @@ class HttpClient final : public Client {
  private:
   Result<std::string> call(const HttpRequest& request, const ResourceType& type,
                            std::string_view object) {
+    const std::stop_token stop = stop_ ? stop_() : std::stop_token();
     const bool is_read = request.method == "GET";
     const MonotonicTime give_up = clock_.monotonic_now() + options_.retry_budget;
     Backoff backoff(options_.backoff);
     for (;;) {
-      auto response = transport_.send(request, stop_);
+      auto response = transport_.send(request, stop);
       if (response && response->ok()) return std::move(response->body);
 
       const std::string doing = fmt::format("{} {} {}", request.method, type.plural, object);
@@ -137,7 +138,7 @@ class HttpClient final : public Client {
       const milliseconds wait = std::max(backoff.next(now, random_.uniform()),
                                          error.retry_after.value_or(milliseconds(0)));
       if (now + wait > give_up) return tl::unexpected(std::move(error));
-      if (!sleep_for(clock_, wait, stop_)) return fail(ErrorCode::kCancelled, doing + ": stopped");
+      if (!sleep_for(clock_, wait, stop)) return fail(ErrorCode::kCancelled, doing + ": stopped");
     }
   }
 
@@ -145,13 +146,13 @@ class HttpClient final : public Client {
   const Clock& clock_;
   Random& random_;
   const ClientOptions options_;
-  const std::stop_token stop_;
+  const std::function<std::stop_token()> stop_;
 };
 
 }  // namespace
 
 std::unique_ptr<Client> make_client(HttpTransport& transport, const Clock& clock, Random& random,
-                                    const ClientOptions& options, std::stop_token stop) {
+                                    const ClientOptions& options, std::function<std::stop_token()> stop) {
   return std::make_unique<HttpClient>(transport, clock, random, options, std::move(stop));
 }
 

@@ -2,6 +2,7 @@
 // caching is the informers'. Every failure is an Error as api_error.h maps it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -65,9 +66,10 @@ struct ClientOptions {
   BackoffPolicy backoff{.first = milliseconds(200), .cap = milliseconds(3'000)};
 };
 
-// All references must outlive it. A stop makes calls in progress and later ones kCancelled: pass
-// a token that is stopped only once the last writes of a shutdown (releasing the lease) are done.
+// All references must outlive it. Each call asks `stop` for its token at its beginning and becomes
+// kCancelled when that is stopped; none: calls are only ended by their own limits.
 std::unique_ptr<Client> make_client(HttpTransport& transport, const Clock& clock, Random& random,
-                                    const ClientOptions& options = {}, std::stop_token stop = {});
+                                    const ClientOptions& options = {},
+                                    std::function<std::stop_token()> stop = {});
 
 }  // namespace scalableapp::kube

@@ -17,7 +17,7 @@ using testing::HasSubstr;
 struct World {
   explicit World(std::vector<Reply> script)
       : transport(std::move(script), clock, stop),
-        client(make_client(transport, clock, random, {}, stop.get_token())) {}
+        client(make_client(transport, clock, random, {}, [this] { return stop.get_token(); })) {}
 
   JumpClock clock;
   Random random{1};
@@ -28,6 +28,14 @@ struct World {
 
 const Reply kUnreachable{.error = Error{ErrorCode::kUnavailable, "no connection", {}}};
 const Reply kUnanswered{.error = Error{ErrorCode::kTimeout, "no answer", {}}};
+
+TEST(Client, AStopEndsTheCallsOfItsTimeAndNoLaterOnes) {
+  World world({kUnreachable, {.body = "{}"}});
+  world.stop.request_stop();
+  EXPECT_EQ(world.client->get(kPods, {"shop", "web"}).error().code, ErrorCode::kCancelled);
+  world.stop = std::stop_source();
+  EXPECT_TRUE(world.client->get(kPods, {"shop", "web"}));
+}
 
 TEST(Client, VerbsBecomeTheRequestsThatTheServerExpects) {
   World world(std::vector<Reply>(8));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <condition_variable>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <mutex>
@@ -25,8 +26,9 @@ namespace {
 namespace http = web::http;
 
 // cpprestsdk starts 40 threads unless told otherwise. They only move bytes (callers block on their
-// own threads), so a few do, and each thread costs stack and a malloc arena.
-constexpr std::size_t kPoolThreads = 4;
+// own threads), so one does; several would wake each other for each step of each request, which was
+// nearly half of the CPU of an operator at rest.
+constexpr std::size_t kPoolThreads = 1;
 // The kubelet replaces a service account's token when 80 % of its hour is over, and the old one
 // stays valid for the rest: client-go rereads each minute, we do so twice as often.
 constexpr milliseconds kTokenReread{30'000};
@@ -140,26 +142,58 @@ void keep_alive(boost::asio::ip::tcp::socket& socket) {
   setsockopt(handle, IPPROTO_TCP, TCP_KEEPCNT, &kKeepAliveProbes, sizeof(int));
 }
 
-void set_up_tls(const Endpoint& endpoint, boost::asio::ssl::context& context) {
-  using boost::asio::buffer;
+using Authorities = std::shared_ptr<X509_STORE>;
+
+// cpprestsdk has OpenSSL read the system's authorities for each new connection: half a megabyte and
+// some 10 ms. Here that file is hidden from it (before other threads read the environment), and
+// whoever wants it reads it once. Its path.
+const std::string& system_authorities() {
+  static const std::string path = [] {
+    const char* variable = X509_get_default_cert_file_env();
+    const char* chosen = std::getenv(variable);
+    std::string file = chosen != nullptr ? chosen : X509_get_default_cert_file();
+    setenv(variable, "/dev/null", 1);
+    return file;
+  }();
+  return path;
+}
+
+// The authorities that may vouch for the endpoint: its own alone, or else the system's. Throws if
+// its own cannot be read. Shared by its connections.
+Authorities authorities_of(const Endpoint& endpoint) {
+  const std::string& system = system_authorities();
+  const Authorities store(X509_STORE_new(), X509_STORE_free);
   if (!endpoint.ca_pem.empty()) {
-    // cpprestsdk has put the system's authorities in already: a cluster's own are to stand alone.
-    SSL_CTX_set_cert_store(context.native_handle(), X509_STORE_new());
-    context.add_certificate_authority(buffer(endpoint.ca_pem));
+    boost::asio::ssl::context reader(boost::asio::ssl::context::sslv23);
+    SSL_CTX_set1_cert_store(reader.native_handle(), store.get());
+    reader.add_certificate_authority(boost::asio::buffer(endpoint.ca_pem));
+  } else if (endpoint.base_url.starts_with("https:")) {
+    X509_STORE_load_file(store.get(), system.c_str());  // Where there is none, nobody is trusted.
+    X509_STORE_set_default_paths(store.get());          // The directory, read when needed.
   }
+  return store;
+}
+
+void set_up_tls(const Endpoint& endpoint, const Authorities& authorities,
+                boost::asio::ssl::context& context) {
+  using boost::asio::buffer;
+  SSL_CTX_set1_cert_store(context.native_handle(), authorities.get());
   if (!endpoint.client_cert_pem.empty()) {
     context.use_certificate_chain(buffer(endpoint.client_cert_pem));
     context.use_private_key(buffer(endpoint.client_key_pem), boost::asio::ssl::context::pem);
   }
 }
 
-http::client::http_client_config client_config(const Endpoint& endpoint) {
+http::client::http_client_config client_config(const Endpoint& endpoint,
+                                               const Authorities& authorities) {
   http::client::http_client_config config;
   config.set_timeout(kLibraryTimeout);
   config.set_max_redirects(0);  // A redirect would carry the token to wherever it points.
   config.set_validate_certificates(!endpoint.insecure_skip_tls_verify);
   config.set_ssl_context_callback(
-      [endpoint](boost::asio::ssl::context& context) { set_up_tls(endpoint, context); });
+      [endpoint, authorities](boost::asio::ssl::context& context) {
+        set_up_tls(endpoint, authorities, context);
+      });
   config.set_nativehandle_options([](http::client::native_handle handle) {
     if (handle != nullptr) keep_alive(*static_cast<boost::asio::ip::tcp::socket*>(handle));
   });
@@ -168,12 +202,12 @@ http::client::http_client_config client_config(const Endpoint& endpoint) {
 
 class CpprestTransport final : public HttpTransport {
  public:
-  CpprestTransport(const Endpoint& endpoint, const Clock& clock)
+  CpprestTransport(const Endpoint& endpoint, const Authorities& authorities, const Clock& clock)
       : clock_(clock),
         request_timeout_(endpoint.request_timeout),
         tokens_(endpoint, clock),
-        requests_(web::uri(endpoint.base_url), client_config(endpoint)),
-        watches_(web::uri(endpoint.base_url), client_config(endpoint)) {}
+        requests_(web::uri(endpoint.base_url), client_config(endpoint, authorities)),
+        watches_(web::uri(endpoint.base_url), client_config(endpoint, authorities)) {}
 
   Result<HttpResponse> send(const HttpRequest& request, std::stop_token stop) override {
     return with_token([&](const std::string& token) { return send_once(request, token, stop); });
@@ -337,8 +371,9 @@ Result<std::unique_ptr<HttpTransport>> make_cpprest_transport(const Endpoint& en
       }
     });
     boost::asio::ssl::context trial(boost::asio::ssl::context::sslv23);
-    set_up_tls(endpoint, trial);
-    return std::make_unique<CpprestTransport>(endpoint, clock);
+    const Authorities authorities = authorities_of(endpoint);
+    set_up_tls(endpoint, authorities, trial);
+    return std::make_unique<CpprestTransport>(endpoint, authorities, clock);
   } catch (const std::exception& error) {
     return fail(ErrorCode::kInvalid, fmt::format("{}: {}", endpoint.base_url, error.what()));
   }

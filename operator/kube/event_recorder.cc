@@ -62,11 +62,12 @@ std::string encode_event_patch(const EventWrite& write) {
 }
 
 ApiEventRecorder::ApiEventRecorder(Client& client, const Clock& clock, Random& random,
-                                   EventSource source)
+                                   EventSource source, std::function<bool()> is_busy)
     : client_(client),
       clock_(clock),
       random_(random),
       source_(std::move(source)),
+      is_busy_(std::move(is_busy)),
       thread_([this](std::stop_token stop) { run(stop); }) {}
 
 ApiEventRecorder::~ApiEventRecorder() {
@@ -96,6 +97,7 @@ void ApiEventRecorder::run(std::stop_token stop) {
   while (true) {
     changed_.wait(lock, stop, [this] { return !queue_.empty(); });
     if (queue_.empty()) return;
+    if (makes_way(lock, stop)) continue;
     const Queued next = std::move(queue_.front());
     queue_.pop_front();
     busy_ = true;
@@ -113,6 +115,17 @@ void ApiEventRecorder::run(std::stop_token stop) {
     }
     changed_.notify_all();
   }
+}
+
+// True if the first event was kept back for a while. `lock` holds mutex_.
+bool ApiEventRecorder::makes_way(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
+  const bool is_patient = clock_.wall_now() < queue_.front().at + kPatience;
+  if (!is_busy_ || !is_patient || stop.stop_requested()) return false;
+  lock.unlock();
+  const bool is_busy = is_busy_();
+  lock.lock();
+  if (is_busy) clock_.wait_until(looked_, lock, clock_.monotonic_now() + kLook, stop);
+  return is_busy;
 }
 
 bool ApiEventRecorder::write(const EventWrite& write) {

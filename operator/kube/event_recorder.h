@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -42,9 +43,14 @@ class ApiEventRecorder final : public EventRecorder {
  public:
   // Some minutes of a busy operator; about 1 MB if full.
   static constexpr std::size_t kQueueLimit = 1'000;
+  // How long an event makes way for what cannot wait, and how often it looks.
+  static constexpr milliseconds kPatience{5'000};
+  static constexpr milliseconds kLook{100};
 
-  // All references must outlive it. Starts its thread.
-  ApiEventRecorder(Client& client, const Clock& clock, Random& random, EventSource source);
+  // All references must outlive it. Starts its thread. While `is_busy`, if given, says that the API
+  // server is needed for more than telling, events wait, each for up to kPatience.
+  ApiEventRecorder(Client& client, const Clock& clock, Random& random, EventSource source,
+                   std::function<bool()> is_busy = {});
   // Writes what is queued, up to the first write that fails.
   ~ApiEventRecorder() override;
 
@@ -57,6 +63,7 @@ class ApiEventRecorder final : public EventRecorder {
 
  private:
   void run(std::stop_token stop);
+  bool makes_way(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
   // False if it could not be written.
   bool write(const EventWrite& write);
 
@@ -64,10 +71,12 @@ class ApiEventRecorder final : public EventRecorder {
   const Clock& clock_;
   Random& random_;
   const EventSource source_;
+  const std::function<bool()> is_busy_;
   std::atomic<std::uint64_t> dropped_{0};
 
   std::mutex mutex_;  // Guards queue_, busy_.
   std::condition_variable_any changed_;
+  std::condition_variable_any looked_;  // Only a timer.
   struct Queued {
     Event event;
     WallTime at;

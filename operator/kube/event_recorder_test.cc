@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <latch>
 
 #include "tests/support/fake_api.h"
@@ -195,6 +196,27 @@ TEST_F(EventRecorderTest, NeverBlocksItsCallersAndCountsWhatDoesNotFit) {
   EXPECT_LE(recorder.dropped(), 50U);
   gate.count_down();
   recorder.flush();
+}
+
+TEST_F(EventRecorderTest, EventsMakeWayUntilTheRushIsOver) {
+  std::atomic<bool> busy{true};
+  ApiEventRecorder recorder(api, clock, random, {"c", "i"}, [&] { return busy.load(); });
+  recorder.record(scaled(3));
+  clock.await_sleepers(1);
+  EXPECT_TRUE(api.calls().empty());
+  busy = false;
+  clock.advance(ApiEventRecorder::kLook);
+  recorder.flush();
+  EXPECT_EQ(api.objects("events").size(), 1U);
+}
+
+TEST_F(EventRecorderTest, EventsMakeWayForFiveSecondsAtMost) {
+  ApiEventRecorder recorder(api, clock, random, {"c", "i"}, [] { return true; });
+  recorder.record(scaled(3));
+  clock.await_sleepers(1);
+  clock.advance(ApiEventRecorder::kPatience);
+  recorder.flush();
+  EXPECT_EQ(api.objects("events").size(), 1U);
 }
 
 TEST_F(EventRecorderTest, WritesWhatIsLeftWhenItEndsUnlessTheServerIsAway) {

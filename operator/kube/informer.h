@@ -1,16 +1,13 @@
-// Informer<T>: a thread that keeps a Store<T> equal to what the API server has, and says what
-// changed.
+// Informer<T>: a thread that keeps a Store<T> equal to the API server and says what changed.
 //
 // What a handler may rely on, per object:
 // - Changes come in the order in which the server made them; states in between may be skipped.
-// - `old_object` is what the handler was given as `new_object` the time before (null for a new
-// object);
-//   a null `new_object` is a delete. An object that was deleted and made anew under its name comes
-//   as a delete and a creation, never as a change from one uid to another.
+// - `old_object` is the `new_object` of the call before; null for an object that is new.
+// - A null `new_object` is a delete. An object made anew under the name of a deleted one comes as a
+//   delete and a creation, never as a change from one uid to another.
 // - The store already holds `new_object` when the handler runs.
-// - A delete that happened while the watch was down is found by the next list; `old_object` is then
-// the
-//   last state known, not necessarily the final one.
+// - A delete that happened while the watch was down is found by the next list: `old_object` is then
+//   the last state known, not necessarily the final one.
 // - After a new list, objects whose resourceVersion is the known one are not mentioned.
 // An object that cannot be decoded goes to `on_invalid` and keeps its last good state in the store.
 // Handlers run on the informer's thread and must be quick: put a key on a queue.

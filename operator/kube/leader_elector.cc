@@ -193,7 +193,9 @@ Result<void> LeaderElector::adopt(const std::string& body) {
   body_ = body;
   if (seen_ && seen_->record == *record) return {};
   if (!seen_ || seen_->record.holder != record->holder) {
-    log_info("lease holder", {{"lease", to_string(options_.lease)}, {"holder", record->holder}});
+    if (!record->holder.empty()) {
+      log_info("lease holder", {{"lease", to_string(options_.lease)}, {"holder", record->holder}});
+    }
     std::lock_guard lock(mutex_);
     holder_ = record->holder;
   }

@@ -1,7 +1,6 @@
 // A reflector mirrors one resource type: it sends what the watch machine asks for, waits the
 // delays, and hands the machine's events to a sink. Everything that can fail is retried until
-// stopped; nothing here ends the mirror. An Informer (informer.h) is a reflector with a typed
-// store.
+// stopped. An Informer (informer.h) is a reflector with a typed store.
 #pragma once
 
 #include <cstdint>

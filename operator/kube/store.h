@@ -92,7 +92,7 @@ class Store {
     return old;
   }
 
-  // Makes `objects` the whole content, in one step for every reader, and the store synced. What was
+  // Makes `objects` the whole content, in one step for all readers, and the store synced. What was
   // there before.
   Objects replace(Objects objects) {
     const std::lock_guard lock(mutex_);

@@ -53,6 +53,8 @@ WatchMachine::Step WatchMachine::on(const ListPage& page, MonotonicTime now) {
               now);
   }
   in_list_ = false;
+  // Not backoff_: a list can succeed between refusals that go on.
+  away_.reset();
   version_ = page.resource_version;
   step.events.push_back({WatchEvent::Kind::kListEnd, nullptr, {}});
   step.next = watch_after(milliseconds(0), "listed");
@@ -62,7 +64,7 @@ WatchMachine::Step WatchMachine::on(const ListPage& page, MonotonicTime now) {
 WatchMachine::Step WatchMachine::on(const ListFailed& failed, MonotonicTime now) {
   const bool gone = failed.error.code == ErrorCode::kGone;
   Step step;
-  step.next = list_after(gone ? gone_delay(now) : pause(now, failed.error.retry_after),
+  step.next = list_after(gone ? gone_delay(now) : pause(now, failed.error),
                          to_string(failed.error.code));
   return step;
 }
@@ -90,7 +92,11 @@ WatchMachine::Step WatchMachine::on(const WatchLine& line, MonotonicTime now) {
     return step;
   }
   const std::string version = metadata_of(object, "resourceVersion");
-  if (!version.empty()) version_ = version;
+  if (!version.empty()) {
+    version_ = version;
+    backoff_.reset();
+    away_.reset();
+  }
   if (type == "BOOKMARK") return step;
 
   const bool known = type == "ADDED" || type == "MODIFIED" || type == "DELETED";
@@ -153,9 +159,9 @@ WatchRequest WatchMachine::after_error(const Error& error, MonotonicTime now) {
     // The type itself is gone, or the server does not understand the version: only a list can tell.
     case ErrorCode::kNotFound:
     case ErrorCode::kInvalid:
-      return list_after(pause(now, error.retry_after), to_string(error.code));
+      return list_after(pause(now, error), to_string(error.code));
     default:
-      return watch_after(pause(now, error.retry_after), to_string(error.code));
+      return watch_after(pause(now, error), to_string(error.code));
   }
 }
 
@@ -165,8 +171,10 @@ milliseconds WatchMachine::gone_delay(MonotonicTime now) {
   return again ? pause(now) : milliseconds(0);
 }
 
-milliseconds WatchMachine::pause(MonotonicTime now, std::optional<milliseconds> retry_after) {
-  return std::max(backoff_.next(now, jitter_.next()), retry_after.value_or(milliseconds(0)));
+milliseconds WatchMachine::pause(MonotonicTime now, const Error& error) {
+  const milliseconds delay =
+      error.code == ErrorCode::kUnavailable ? away_.next(now, jitter_.next()) : pause(now);
+  return std::max(delay, error.retry_after.value_or(milliseconds(0)));
 }
 
 }  // namespace scalableapp::kube

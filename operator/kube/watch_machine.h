@@ -1,29 +1,31 @@
-// The list-and-watch protocol as a state machine without threads, clock or IO: inputs go in, events
-// for the cache and the next request with its delay come out. A reflector (reflector.h) does the
-// rest.
+// The list-and-watch protocol as a state machine without threads, clock or IO: inputs go in; events
+// for the cache and the next request with its delay come out. Reflector does the rest.
 //
-// | Situation                              | Next request                    | Delay |
-// |----------------------------------------|---------------------------------|-------------------------|
-// | start                                  | list                            | none | | list page
-// with a continue token        | next page                       | none                    | | last
-// list page                         | watch from the list's version   | none                    |
-// | list: 410 (the token expired)          | list from the first page        | none once, then
-// backoff | | list: any other error                  | list from the first page        | backoff |
-// | watch refused: 410, 404, invalid       | list                            | as above; 404:
-// backoff  | | watch refused: connection, 429, 5xx .. | watch, same version             | backoff |
-// | ADDED, MODIFIED, DELETED, BOOKMARK     | (goes on; version = object's)   | | | ERROR event 410
-// | list                            | none once, then backoff | | ERROR event, other | watch, same
-// version             | backoff                 | | event without type, name or version    | (goes
-// on; reported)             |                         | | line that is no JSON                   |
-// watch, same version             | backoff                 | | end of the answer | watch, same
-// version             | none                    | | .. in under 1 s and with no event      | watch,
-// same version             | backoff                 | | silence, broken connection             |
-// watch, same version             | backoff                 |
+// Situation                               Next request                         Delay
+// --------------------------------------  -----------------------------------  ------------------
+// start                                   list                                 none
+// list page with a continue token         next page                            none
+// last list page                          watch from the list's version        none
+// list: 410 (the token expired)           list from the first page             none, then backoff
+// list: any other error                   list from the first page             backoff
+// watch refused: 410                      list                                 none, then backoff
+// watch refused: 404, invalid             list                                 backoff
+// watch refused: connection, 429, 5xx ..  watch, same version                  backoff
+// ADDED, MODIFIED, DELETED, BOOKMARK      (reads on; version is the object's)
+// ERROR event 410                         list                                 none, then backoff
+// ERROR event, other                      watch, same version                  backoff
+// event without type, name or version     (reads on; reported)
+// line that is no JSON                    watch, same version                  backoff
+// end of the answer                       watch, same version                  none
+// .. in under 1 s and with no event       watch, same version                  backoff
+// silence, broken connection              watch, same version                  backoff
 //
-// Lists ask for the most recent state (no resourceVersion) in pages: unlike resourceVersion=0 this
-// cannot go back in time after a restart and honours `limit`, which is what bounds memory. Servers
-// since 1.31 answer from their watch cache. A list's objects make one replacement, complete or not
-// at all.
+// Backoff: 1 s at most for a server that is away (connection, 5xx), up to 30 s for one that refuses;
+// an event or a bookmark makes the next failure a first one, a list only ends being away.
+// "none, then backoff": none if no 410 came lately. Lists ask for the most recent state (without a
+// resourceVersion) in pages: unlike resourceVersion=0 this cannot go back in time after a restart
+// and honours `limit`, which bounds memory. Servers since 1.31 answer from their watch cache. The
+// objects of a list make one replacement, complete or not at all.
 #pragma once
 
 #include <cstdint>
@@ -42,12 +44,15 @@ namespace scalableapp::kube {
 
 struct WatchPolicy {
   BackoffPolicy backoff{};  // Its reset_after is also how long a 410 counts as a recent one.
-  milliseconds short_watch{
-      1'000};                      // An empty watch that ends sooner is a failure (a broken proxy).
-  seconds watch_timeout_min{270};  // The server's limit is drawn from this range, so that watches
-  seconds watch_timeout_max{310};  // opened together do not all end together.
-  milliseconds idle_margin{
-      5'000};  // Silence for longer than the limit and this: a dead connection.
+  // While there is no server (refused, broken off, 5xx): its return is to be seen within a second.
+  BackoffPolicy away{.first = milliseconds(250), .cap = milliseconds(1'000)};
+  // An empty watch that ends sooner is a failure (a broken proxy).
+  milliseconds short_watch{1'000};
+  // The server's limit is drawn from this range, so that watches opened together do not end so.
+  seconds watch_timeout_min{270};
+  seconds watch_timeout_max{310};
+  // Silence for longer than the limit and this is a dead connection.
+  milliseconds idle_margin{5'000};
 };
 
 struct WatchRequest {
@@ -65,8 +70,7 @@ struct WatchRequest {
 
 struct WatchEvent {
   enum class Kind {
-    kListBegin,  // What follows, up to kListEnd, is the whole set; begins anew if a list is started
-                 // over.
+    kListBegin,  // What follows, up to kListEnd, is the whole set. Again: the list starts over.
     kListItem,
     kListEnd,    // Objects not in the list are gone.
     kApply,      // Created or changed.
@@ -104,7 +108,7 @@ using WatchInput =
 class WatchMachine {
  public:
   explicit WatchMachine(const WatchPolicy& policy = {}, std::uint64_t seed = 1)
-      : policy_(policy), jitter_(seed), backoff_(policy.backoff) {}
+      : policy_(policy), jitter_(seed), backoff_(policy.backoff), away_(policy.away) {}
 
   struct Step {
     std::vector<WatchEvent> events;
@@ -134,7 +138,8 @@ class WatchMachine {
   WatchRequest watch_after(milliseconds delay, const char* reason);
   WatchRequest after_error(const Error& error, MonotonicTime now);
   milliseconds gone_delay(MonotonicTime now);
-  milliseconds pause(MonotonicTime now, std::optional<milliseconds> retry_after = {});
+  milliseconds pause(MonotonicTime now) { return backoff_.next(now, jitter_.next()); }
+  milliseconds pause(MonotonicTime now, const Error& error);
 
   WatchPolicy policy_;
   Jitter jitter_;
@@ -143,6 +148,7 @@ class WatchMachine {
   MonotonicTime watch_started_{};
   std::uint64_t watch_lines_ = 0;
   Backoff backoff_;
+  Backoff away_;
   std::optional<MonotonicTime> last_gone_;
 };
 

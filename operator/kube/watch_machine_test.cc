@@ -170,15 +170,52 @@ TEST_F(WatchMachineTest, AnEmptyWatchThatEndsAtOnceIsAFailure) {
 TEST_F(WatchMachineTest, BackoffDoublesUpToItsCapAndStartsAnewAfterAQuietTime) {
   list("10");
   for (const int base : {800, 1'600, 3'200, 6'400, 12'800, 25'600, 30'000, 30'000}) {
-    const milliseconds delay = next(ended(ErrorCode::kUnavailable)).delay;
+    const milliseconds delay = next(ended(ErrorCode::kForbidden)).delay;
     EXPECT_GE(delay, milliseconds(base));
     EXPECT_LE(delay, milliseconds(std::min(2 * base, 30'000)));
     now_ += delay;
   }
   now_ += milliseconds(119'999);
-  EXPECT_EQ(next(ended(ErrorCode::kUnavailable)).delay, milliseconds(30'000));
+  EXPECT_EQ(next(ended(ErrorCode::kForbidden)).delay, milliseconds(30'000));
   now_ += seconds(150);
-  EXPECT_LT(next(ended(ErrorCode::kUnavailable)).delay, milliseconds(1'600));
+  EXPECT_LT(next(ended(ErrorCode::kForbidden)).delay, milliseconds(1'600));
+}
+
+TEST_F(WatchMachineTest, AServerThatIsAwayIsTriedAtLeastOnceASecond) {
+  list("10");
+  for (const int base : {250, 500, 1'000, 1'000, 1'000}) {
+    const milliseconds delay = next(ended(ErrorCode::kUnavailable)).delay;
+    EXPECT_GE(delay, milliseconds(base));
+    EXPECT_LE(delay, milliseconds(std::min(2 * base, 1'000)));
+    now_ += delay;
+  }
+  EXPECT_EQ(next(ListFailed{{ErrorCode::kUnavailable, "", {}}}).delay, milliseconds(1'000));
+  list("20");
+  EXPECT_LT(next(ended(ErrorCode::kUnavailable)).delay, milliseconds(500));
+}
+
+TEST_F(WatchMachineTest, AnEventOrABookmarkMakesTheNextFailureAFirstOne) {
+  list("10");
+  for (const json& good : {event("ADDED", "a", "11"), event("BOOKMARK", "", "12")}) {
+    for (int i = 0; i < 5; ++i) {
+      now_ += next(ended(ErrorCode::kForbidden)).delay;
+      now_ += next(ended(ErrorCode::kUnavailable)).delay;
+    }
+    step(WatchLine{&good});
+    EXPECT_LT(next(ended(ErrorCode::kForbidden)).delay, milliseconds(1'600));
+    EXPECT_LT(next(ended(ErrorCode::kUnavailable)).delay, milliseconds(500));
+  }
+}
+
+TEST_F(WatchMachineTest, AListBetweenRefusalsDoesNotShortenTheirBackoff) {
+  list("10");
+  milliseconds delay{0};
+  for (int i = 0; i < 4; ++i) {
+    delay = next(ended(ErrorCode::kInvalid)).delay;
+    now_ += delay;
+    list("10");
+  }
+  EXPECT_GE(delay, milliseconds(6'400));
 }
 
 TEST_F(WatchMachineTest, RetryAfterIsTheLeastDelay) {

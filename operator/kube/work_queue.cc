@@ -24,23 +24,40 @@ void WorkQueue::forget(const api::ObjectKey& key) {
 
 std::optional<api::ObjectKey> WorkQueue::get(std::stop_token stop) {
   std::unique_lock lock(mutex_);
+  bool may_take = true;  // Who has waited takes an item only when called, or when one is late.
   while (!stop.stop_requested()) {
     promote_due_locked();
-    if (!ready_.empty()) {
-      api::ObjectKey key = std::move(ready_.front());
+    if (!ready_.empty() && (may_take || calls_ > 0 || is_late_locked())) {
+      if (!may_take && calls_ > 0) --calls_;
+      api::ObjectKey key = std::move(ready_.front().key);
       ready_.pop_front();
       dirty_.erase(key);
       processing_.insert(key);
-      // This worker may have been the one that watched the next deadline: another takes over.
-      if (!ready_.empty() || !due_.empty()) changed_.notify_one();
+      if (!ready_.empty() && is_late_locked()) {
+        call_one_locked();
+      } else {
+        see_to_the_watch_locked();
+      }
       return key;
     }
-    if (due_.empty()) {
-      changed_.wait(lock, stop, [this] { return !ready_.empty() || !due_.empty(); });
+    if (ready_.empty()) calls_ = 0;
+    may_take = false;
+    const auto deadline = next_deadline_locked();
+    if (!deadline || watched_until_) {
+      ++idle_;
+      changed_.wait(lock, stop, [this] {
+        return calls_ > 0 || (!watched_until_ && next_deadline_locked());
+      });
+      --idle_;
     } else {
-      clock_.wait_until(changed_, lock, due_.begin()->first, stop);
+      watched_until_ = *deadline;
+      clock_.wait_until(deadline_changed_, lock, *deadline, stop);
+      watched_until_.reset();
     }
   }
+  // What it was called for, or watched, is another's now.
+  if (!ready_.empty()) call_one_locked();
+  see_to_the_watch_locked();
   return std::nullopt;
 }
 
@@ -48,8 +65,7 @@ void WorkQueue::done(const api::ObjectKey& key) {
   std::lock_guard lock(mutex_);
   processing_.erase(key);
   if (dirty_.contains(key)) {
-    ready_.push_back(key);
-    changed_.notify_one();
+    make_ready_locked(key);
   }
 }
 
@@ -61,8 +77,45 @@ std::size_t WorkQueue::depth() {
 
 void WorkQueue::add_locked(const api::ObjectKey& key) {
   if (!dirty_.insert(key).second || processing_.contains(key)) return;
-  ready_.push_back(key);
-  changed_.notify_one();
+  make_ready_locked(key);
+}
+
+// The first of a burst calls a worker, which takes the others as well; if it gets stuck with one, as
+// in a call to the API server, the next is late and calls another.
+void WorkQueue::make_ready_locked(const api::ObjectKey& key) {
+  ready_.push_back({key, clock_.monotonic_now()});
+  if (ready_.size() == 1) {
+    call_one_locked();
+  } else {
+    see_to_the_watch_locked();
+  }
+}
+
+bool WorkQueue::is_late_locked() const {
+  return clock_.monotonic_now() >= ready_.front().since + kLate;
+}
+
+std::optional<MonotonicTime> WorkQueue::next_deadline_locked() const {
+  std::optional<MonotonicTime> next;
+  if (!ready_.empty()) next = ready_.front().since + kLate;
+  if (!due_.empty() && (!next || due_.begin()->first < *next)) next = due_.begin()->first;
+  return next;
+}
+
+void WorkQueue::call_one_locked() {
+  ++calls_;
+  (idle_ > 0 ? changed_ : deadline_changed_).notify_one();
+}
+
+// Somebody idle, if there is anybody, must wake at the next deadline.
+void WorkQueue::see_to_the_watch_locked() {
+  const auto deadline = next_deadline_locked();
+  if (!deadline) return;
+  if (!watched_until_) {
+    changed_.notify_one();
+  } else if (*deadline < *watched_until_) {
+    deadline_changed_.notify_one();
+  }
 }
 
 void WorkQueue::delay_locked(const api::ObjectKey& key, milliseconds delay) {
@@ -75,7 +128,7 @@ void WorkQueue::delay_locked(const api::ObjectKey& key, milliseconds delay) {
     entry->second = at;
   }
   due_.emplace(at, key);
-  if (due_.begin()->second == key) changed_.notify_one();
+  see_to_the_watch_locked();
 }
 
 void WorkQueue::promote_due_locked() {

@@ -4,7 +4,9 @@
 //  - it is never with two workers at a time: added while one has it, it waits until that one is
 //  done;
 //  - first come, first served;
-//  - a delayed item becomes ready at the earliest of the times asked for.
+//  - a delayed item becomes ready at the earliest of the times asked for;
+//  - workers are woken one by one, each when the item in front is late: short work stays on a warm
+//  thread, and work that waits for a server spreads over all of them.
 // Keeps no payload: the worker looks the object up when it gets the key. Not persistent.
 // Thread-safe.
 //
@@ -32,6 +34,9 @@ namespace scalableapp::kube {
 
 class WorkQueue {
  public:
+  // An item that waits for longer is worth another worker; less is a switch of threads for nothing.
+  static constexpr milliseconds kLate{5};
+
   // `clock` must outlive the queue.
   explicit WorkQueue(const Clock& clock, const RateLimits& limits = {})
       : clock_(clock), limiter_(limits) {}
@@ -55,12 +60,25 @@ class WorkQueue {
   void add_locked(const api::ObjectKey& key);
   void delay_locked(const api::ObjectKey& key, milliseconds delay);
   void promote_due_locked();
+  void make_ready_locked(const api::ObjectKey& key);
+  bool is_late_locked() const;
+  std::optional<MonotonicTime> next_deadline_locked() const;
+  void call_one_locked();
+  void see_to_the_watch_locked();
 
   const Clock& clock_;
   std::mutex mutex_;  // Guards all below.
-  std::condition_variable_any changed_;
+  std::condition_variable_any changed_;           // For idle workers.
+  std::condition_variable_any deadline_changed_;  // For the one that waits for the next deadline.
+  int idle_ = 0;                                  // Workers that wait for changed_.
+  int calls_ = 0;                                 // Workers called to take an item.
+  std::optional<MonotonicTime> watched_until_;    // One idle worker waits so long, the rest sleep.
   RateLimiter limiter_;
-  std::deque<api::ObjectKey> ready_;
+  struct Ready {
+    api::ObjectKey key;
+    MonotonicTime since;
+  };
+  std::deque<Ready> ready_;
   std::set<api::ObjectKey>
       dirty_;  // To be handed out: in ready_, or with a worker and added again.
   std::set<api::ObjectKey> processing_;  // With a worker.

@@ -56,6 +56,28 @@ TEST_F(WorkQueueTest, ADelayedItemIsReadyAtItsTimeAndNotBefore) {
   EXPECT_THAT(take(), ElementsAre("a"));
 }
 
+TEST_F(WorkQueueTest, AWorkerThatGoesOffWithAnItemLeavesTheNextDeadlineToAnother) {
+  queue.add_after(key("a"), seconds(1));
+  queue.add_after(key("b"), seconds(2));
+  std::atomic<int> taken{0};
+  std::vector<std::jthread> workers;
+  std::stop_source stop;
+  for (int i = 0; i < 2; ++i) {
+    workers.emplace_back([&] {
+      if (!queue.get(stop.get_token())) return;
+      ++taken;
+      taken.notify_all();
+    });
+  }
+  clock.await_sleepers(1);
+  clock.advance(seconds(1));
+  taken.wait(0);
+  clock.await_sleepers(1);
+  clock.advance(seconds(1));
+  taken.wait(1);
+  EXPECT_EQ(taken, 2);
+}
+
 TEST_F(WorkQueueTest, TheEarliestOfSeveralDelaysWinsAndTheItemComesOnce) {
   queue.add_after(key("a"), seconds(5));
   queue.add_after(key("a"), seconds(2));
@@ -119,21 +141,17 @@ TEST_F(WorkQueueTest, AWaitingWorkerIsWokenByADelayThatEnds) {
   EXPECT_EQ(got, key("soon"));
 }
 
-TEST_F(WorkQueueTest, AnIdleWorkerWatchesTheNextDelayWhenTheOneThatDidIsBusy) {
-  queue.add_after(key("delayed"), seconds(1));
+TEST_F(WorkQueueTest, AnItemThatIsLateGetsAnotherWorker) {
   std::atomic<int> taken{0};
-  // Neither calls done: one takes "now" and is busy from then on, the other must see "delayed".
+  // Neither calls done or comes back: each is stuck with what it has.
   const auto work = [&](std::stop_token stop) { taken += queue.get(stop) ? 1 : 0; };
-  std::jthread first(work);
-  std::jthread second(work);
-  clock.await_sleepers(2);
-  queue.add(key("now"));
-  while (taken < 1) std::this_thread::yield();
-  clock.await_sleepers(1);
-  clock.advance(seconds(1));
-  first.join();
-  second.join();
-  EXPECT_EQ(taken, 2);
+  std::vector<std::jthread> workers;
+  for (int i = 0; i < 3; ++i) workers.emplace_back(work);
+  for (const char* name : {"a", "b", "c"}) queue.add(key(name));
+  while (taken < 3) {
+    clock.advance(WorkQueue::kLate);
+    std::this_thread::yield();
+  }
 }
 
 TEST_F(WorkQueueTest, AStopEndsTheWaitAndLeavesWhatIsQueued) {

@@ -37,9 +37,10 @@ constexpr ErrorCode kErrorCodes[] = {
     ErrorCode::kInternal};
 // Those of scaling/decide.h.
 constexpr const char* kDecisionReasons[] = {
-    "MetricAboveTarget",  "MetricBelowTarget", "WithinTolerance", "Stabilizing",   "JustStarted",
-    "RolloutHold",        "LimitedByPolicy",   "AtMaxReplicas",   "AtMinReplicas", "PartialMetrics",
-    "MetricsUnavailable", "ManualOverride",    "NoMetrics",       "OutsideBounds"};
+    "MetricAboveTarget", "MetricBelowTarget",  "WithinTolerance", "NoChangeNeeded",
+    "NoMetrics",         "MetricsUnavailable", "WaitingForPods",  "PartialMetrics",
+    "ManualOverride",    "Stabilizing",        "Restarted",       "LimitedByPolicy",
+    "RolloutHold",       "AtMinReplicas",      "AtMaxReplicas"};
 constexpr const char* kResources[] = {"scalableapps", "replicasets", "pods"};
 // What an ordinary day brings.
 constexpr std::pair<const char*, const char*> kApiOutcomes[] = {

@@ -23,6 +23,7 @@ TEST(Exporter, KnownSeriesAreThereAtZeroBeforeAnythingHappened) {
        {"scalableapp_reconciles_total{result=\"success\"} 0\n",
         "scalableapp_reconciles_total{result=\"conflict\"} 0\n",
         "scalableapp_decisions_total{reason=\"WithinTolerance\"} 0\n",
+        "scalableapp_decisions_total{reason=\"Restarted\"} 0\n",
         "scalableapp_scale_events_total{direction=\"down\"} 0\n",
         "scalableapp_metric_query_failures_total{reason=\"timeout\"} 0\n",
         "scalableapp_watch_restarts_total{reason=\"gone\",resource=\"pods\"} 0\n",

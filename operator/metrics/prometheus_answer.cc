@@ -40,7 +40,9 @@ std::string excerpt(std::string_view text) {
 // and skips whatever else there is.
 class AnswerReader : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit AnswerReader(std::size_t count) { answer_.queries.resize(count); }
+  explicit AnswerReader(std::size_t count) : is_combined_(count != kAsWritten) {
+    answer_.queries.resize(is_combined_ ? count : 1);
+  }
 
   std::string status, error_type, error_text, result_type;
   std::string problem;  // Why reading stopped.
@@ -153,7 +155,7 @@ class AnswerReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool label(std::string& text) {
-    if (key_ == kQueryLabel) {
+    if (is_combined_ && key_ == kQueryLabel) {
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), query_);
       if (error == std::errc() && end == text.data() + text.size()) return true;
       problem = fmt::format("{}=\"{}\" is not a number", kQueryLabel, text);
@@ -188,6 +190,7 @@ class AnswerReader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
+  const bool is_combined_;
   Answer answer_;
   Place place_ = Place::kStart;
   std::vector<Place> stack_;
@@ -220,7 +223,7 @@ Result<Answer> parse_answer(std::string_view body, std::size_t count) {
                 fmt::format("this is not an answer of Prometheus: {}", excerpt(body)));
   }
   Answer answer = reader.take_answer();
-  if (reader.result_type == "vector" || count == 0) return answer;
+  if (reader.result_type == "vector") return answer;
   if (reader.result_type == "scalar" && reader.scalar_) {
     answer.is_scalar = true;
     answer.queries[0] = std::vector<Sample>{*reader.scalar_};
@@ -236,7 +239,7 @@ Result<Answer> parse_answer(std::string_view body, std::size_t count) {
 }
 
 Error parse_failure(int http_status, std::string_view body) {
-  AnswerReader reader(0);
+  AnswerReader reader(kAsWritten);
   const bool from_prometheus = read(body, reader) && reader.status == "error";
   std::string text = from_prometheus
                          ? std::move(reader.error_text)

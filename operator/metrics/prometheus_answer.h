@@ -10,17 +10,16 @@
 
 namespace scalableapp::metrics {
 
-// More series than this for one query are an error of that query: no app has so many pods, and a
-// selector that forgot its labels must not fill the memory.
-inline constexpr std::size_t kMaxSeries = 5000;
-
 struct Answer {
   bool is_scalar = false;
   std::vector<Result<std::vector<Sample>>> queries;  // By the index in kQueryLabel.
 };
 
-// The answer to `count` combined queries, or to a single one, whose series need no kQueryLabel.
-// kDecode when the body is no such answer; a matrix or string is an error of the query.
+// For parse_answer: one query that was asked as it was written, whose labels are all its own.
+inline constexpr std::size_t kAsWritten = 0;
+
+// The answer to `count` combined queries or to one kAsWritten. kDecode when the body is no such
+// answer; a matrix, a string and more than kMaxSeries series are errors of the query.
 Result<Answer> parse_answer(std::string_view body, std::size_t count);
 
 // What an answer with an HTTP status of 400 and more says. kInvalid: Prometheus understood the

@@ -1,6 +1,8 @@
 #include "operator/metrics/prometheus_answer.h"
 
 #include <fmt/format.h>
+
+#include "operator/metrics/promql.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -62,6 +64,14 @@ TEST(PrometheusAnswer, AScalarIsOneSampleWithoutLabels) {
   EXPECT_EQ(answer->queries[0]->at(0), (Sample{3, "", false, "{}"}));
 }
 
+TEST(PrometheusAnswer, AQueryAskedAsWrittenKeepsALabelOfTheNameWeUse) {
+  const auto answer = parse_answer(kCombined, kAsWritten);
+  ASSERT_TRUE(answer);
+  ASSERT_EQ(answer->queries.size(), 1U);
+  EXPECT_EQ(answer->queries[0]->size(), 4U);
+  EXPECT_EQ(answer->queries[0]->at(0).labels, R"({scalableapp_query="1"})");
+}
+
 TEST(PrometheusAnswer, AMatrixOrAStringIsAMistakeInTheQuery) {
   for (const char* type : {"matrix", "string"}) {
     const auto answer = parse_answer(
@@ -92,7 +102,7 @@ TEST(PrometheusAnswer, TooManySeriesAreAnErrorOfThatQueryAlone) {
   const auto answer = parse_answer(body, 2);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->queries[0]->size(), 1U);
-  EXPECT_THAT(answer->queries[1].error().message, HasSubstr("more than 5000 series"));
+  EXPECT_THAT(answer->queries[1].error().message, HasSubstr("more than 2000 series"));
 }
 
 TEST(PrometheusAnswer, WhatPrometheusDidNotWriteIsRefused) {
@@ -103,7 +113,7 @@ TEST(PrometheusAnswer, WhatPrometheusDidNotWriteIsRefused) {
     ASSERT_FALSE(answer) << body;
     EXPECT_EQ(answer.error().code, ErrorCode::kDecode);
   }
-  EXPECT_FALSE(parse_answer(kCombined, 3));  // A series of a query that was not asked.
+  EXPECT_FALSE(parse_answer(kCombined, 3)) << "a series of a query that was not asked";
 }
 
 TEST(PrometheusAnswer, NoMutationOfAnAnswerCrashesTheReader) {

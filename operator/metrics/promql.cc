@@ -170,9 +170,11 @@ namespace {
 
 void append_tree(std::span<const QueryPart> parts, std::size_t first, std::string& out) {
   if (parts.size() == 1) {
+    const std::string limit =
+        parts[0].is_scalar ? "vector(" : fmt::format("topk({}, ", kMaxSeries + 1);
     // The line break ends a comment that the part may end in.
-    fmt::format_to(std::back_inserter(out), "label_replace({}({}\n), \"{}\", \"{}\", \"\", \"\")",
-                   parts[0].is_scalar ? "vector" : "", parts[0].text, kQueryLabel, first);
+    fmt::format_to(std::back_inserter(out), "label_replace({}{}\n), \"{}\", \"{}\", \"\", \"\")",
+                   limit, parts[0].text, kQueryLabel, first);
     return;
   }
   const std::size_t middle = parts.size() / 2;

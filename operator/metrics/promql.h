@@ -6,6 +6,7 @@
 // alive.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,11 @@ std::string render(const api::MetricSpec& metric, const api::ObjectKey& app);
 // kInvalid for text that could reach beyond its own place in a combined query: brackets that do not
 // match outside of strings and comments, an open string, or no text at all.
 Result<void> check_self_contained(std::string_view query);
+
+// More series than this are an error of the query: no app has so many pods, and a selector that
+// forgot its labels must not fill the memory. A combined query asks for one more of each part, so
+// that Prometheus does not even send them.
+inline constexpr std::size_t kMaxSeries = 2000;
 
 struct QueryPart {
   std::string_view text;   // Must have passed check_self_contained.

@@ -110,8 +110,8 @@ TEST(Promql, QueriesThatReachBeyondTheirPlaceAreFound) {
 
 TEST(Promql, ACombinationLabelsEachPartAndHasTheShapeOfATree) {
   const auto part = [](std::string_view text, int index) {
-    return fmt::format("label_replace(({}\n), \"scalableapp_query\", \"{}\", \"\", \"\")", text,
-                       index);
+    return fmt::format("label_replace(topk(2001, {}\n), \"scalableapp_query\", \"{}\", \"\", \"\")",
+                       text, index);
   };
   const QueryPart parts[] = {{"a"}, {"1", true}, {"c # d"}};
   EXPECT_EQ(combine(parts),

@@ -120,8 +120,8 @@ Result<Answer> Sampler::ask(const SamplingPlan::Batch& batch, std::stop_token st
   Result<kube::HttpResponse> response = transport_.send(request, std::move(stop));
   if (!response) {
     Error error = std::move(response.error());
-    // Of a transport this is about the address, not about a query.
-    if (error.code == ErrorCode::kInvalid) error.code = ErrorCode::kUnavailable;
+    // Of a transport these are about the source, not about a query: its address, its silence.
+    if (error.code == ErrorCode::kInvalid || error.code == ErrorCode::kTimeout) error.code = ErrorCode::kUnavailable;
     if (error.code != ErrorCode::kCancelled) error.message = "Prometheus: " + error.message;
     return tl::unexpected(std::move(error));
   }
@@ -130,7 +130,7 @@ Result<Answer> Sampler::ask(const SamplingPlan::Batch& batch, std::stop_token st
     error.retry_after = response->retry_after;
     return tl::unexpected(std::move(error));
   }
-  return parse_answer(response->body, std::max<std::size_t>(batch.entries.size(), 1));
+  return parse_answer(response->body, batch.is_raw ? kAsWritten : batch.entries.size());
 }
 
 void Sampler::tell(const std::vector<api::ObjectKey>& apps) const {

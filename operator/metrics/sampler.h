@@ -15,7 +15,7 @@
 
 #include "operator/api/meta.h"
 #include "operator/kube/transport.h"
-#include "operator/metrics/query.h"
+#include "operator/metrics/metric_source.h"
 #include "operator/metrics/sampling_plan.h"
 #include "operator/platform/clock.h"
 
@@ -40,12 +40,12 @@ struct SamplerObserver {
       on_query = {};
 };
 
-class Sampler {
+class Sampler final : public MetricSource {
  public:
   // `transport` and `clock` must outlive the sampler. Nothing is asked before start.
   Sampler(kube::HttpTransport& transport, const Clock& clock, SamplerObserver observer,
           SamplerOptions options = {});
-  ~Sampler() { stop(); }
+  ~Sampler() override { stop(); }
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;
 
@@ -53,12 +53,10 @@ class Sampler {
   // Cancels requests in flight and joins; no callback runs after it. Not from a callback.
   void stop();
 
-  // Replaces the app's queries; those that stay keep their answers.
-  void subscribe(const api::ObjectKey& app, const std::vector<Query>& queries);
-  void unsubscribe(const api::ObjectKey& app);
-
-  // Nothing: no such query, or neither answered nor failed yet.
-  std::optional<QueryResult> latest(const api::ObjectKey& app, const std::string& id) const;
+  void subscribe(const api::ObjectKey& app, const std::vector<Query>& queries) override;
+  void unsubscribe(const api::ObjectKey& app) override;
+  std::optional<QueryResult> latest(const api::ObjectKey& app,
+                                    const std::string& id) const override;
 
   // Why Prometheus does not answer; nothing while it does.
   std::optional<Error> source_error() const;

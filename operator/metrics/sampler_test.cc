@@ -16,7 +16,6 @@
 namespace scalableapp::metrics {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 const api::ObjectKey kWeb{"ns", "web"};
@@ -107,7 +106,10 @@ TEST_F(SamplerTest, AnAnswerIsStoredBeforeTheAppIsTold) {
   EXPECT_EQ(request.method, "POST");
   EXPECT_EQ(request.path_and_query, "/api/v1/query");
   EXPECT_EQ(request.content_type, "application/x-www-form-urlencoded");
-  EXPECT_EQ(request.body, "timeout=2000ms&query=up%7Ba%3D%22b%22%7D+%2B+1");
+  EXPECT_EQ(
+      request.body,
+      "timeout=2000ms&query=label_replace%28topk%282001%2C+up%7Ba%3D%22b%22%7D+%2B+1%0A%29%2C+"
+      "%22scalableapp_query%22%2C+%220%22%2C+%22%22%2C+%22%22%29");
   EXPECT_FALSE(sampler_.latest(kWeb, "m"));
   const WallTime asked = clock_.wall_now();
   clock_.advance(milliseconds(40));
@@ -136,12 +138,16 @@ TEST_F(SamplerTest, IsAskedAgainAtTheIntervalAndByOneThreadOnly) {
 }
 
 TEST_F(SamplerTest, AWrongQueryIsReportedWithPrometheusOwnWords) {
-  transport_.answer(kube::HttpResponse{
-      .status = 400, .body = R"({"status":"error","errorType":"bad_data","error":"1:3: bad"})"});
+  for (const char* text : {"1:29: bad, from inside our own words", "1:3: bad"}) {
+    transport_.answer(kube::HttpResponse{
+        .status = 400,
+        .body = fmt::format(R"({{"status":"error","errorType":"bad_data","error":"{}"}})", text)});
+  }
   await_told(1);
+  EXPECT_EQ(transport_.await_requests(2)[1].body, "timeout=2000ms&query=up%7Ba%3D%22b%22%7D+%2B+1");
   EXPECT_EQ(sampler_.latest(kWeb, "m")->error->message, "Prometheus: 1:3: bad");
   EXPECT_FALSE(sampler_.source_error());
-  EXPECT_EQ(results(), std::vector<std::string>{"invalid 1"});
+  EXPECT_THAT(results(), testing::Each("invalid 1"));
 }
 
 TEST_F(SamplerTest, ALostSourceKeepsTheAnswerAndIsFoundAgainByAProbe) {

@@ -52,6 +52,7 @@ struct SamplingPlan::Entry {
 
   bool is_scalar = false;
   bool is_loose = false;        // Its text could reach into its neighbours': never combined.
+  bool is_raw = false;          // To be asked as the user wrote it: it was rejected otherwise.
   std::size_t batch_limit = 0;  // Combined with at most this many, itself included.
   int failures = 0;             // Its own ones, in a row.
 
@@ -82,7 +83,7 @@ void SamplingPlan::subscribe(const api::ObjectKey& app, const std::vector<Query>
       entry->text = query.text;
       entry->hash = hash_of(app);
       entry->due = now + (options_.slot - now.time_since_epoch() % options_.slot) % options_.slot;
-      entry->is_loose = !check_self_contained(query.text);
+      entry->is_raw = entry->is_loose = !check_self_contained(query.text);
       entry->batch_limit = entry->is_loose ? 1 : options_.batch_size;
     }
     entry->readers.push_back({app, std::max(query.interval, options_.slot)});
@@ -137,14 +138,14 @@ MonotonicTime SamplingPlan::next_time(const Entry& entry, MonotonicTime now) con
 }
 
 SamplingPlan::Batch SamplingPlan::make_batch(std::vector<std::shared_ptr<Entry>> entries) const {
-  if (entries.size() == 1) {
-    std::string text = entries[0]->text;  // As it is: its error is then about what the user wrote.
-    return {std::move(text), std::move(entries)};
+  if (entries.size() == 1 && entries[0]->is_raw) {
+    std::string text = entries[0]->text;
+    return {.query = std::move(text), .entries = std::move(entries), .is_raw = true};
   }
   std::vector<QueryPart> parts;
   parts.reserve(entries.size());
   for (const auto& entry : entries) parts.push_back({entry->text, entry->is_scalar});
-  return {combine(parts), std::move(entries)};
+  return {.query = combine(parts), .entries = std::move(entries), .is_raw = false};
 }
 
 SamplingPlan::Step SamplingPlan::take(MonotonicTime now) {
@@ -170,7 +171,7 @@ SamplingPlan::Step SamplingPlan::take(MonotonicTime now) {
   step.to_tell = to_vector(to_tell);
   if (source_error_ && !probing_ && now >= probe_at_ && !entries_.empty()) {
     probing_ = true;
-    step.batch = Batch{kProbe, {}};
+    step.batch = Batch{.query = kProbe, .entries = {}, .is_raw = true};
   } else if (!due.empty()) {
     for (const auto& entry : due) entry->in_flight = true;
     step.batch = make_batch(std::move(due));
@@ -208,7 +209,7 @@ void SamplingPlan::source_failed(const Error& error, MonotonicTime now) {
 void SamplingPlan::source_answered(MonotonicTime now) {
   if (!std::exchange(source_error_, std::nullopt)) return;
   for (const auto& [text, entry] : entries_) {
-    if (!entry->in_flight && entry->failures <= 1) entry->due = now;
+    if (!entry->in_flight && entry->error && entry->failures <= 1) entry->due = now;
   }
 }
 
@@ -217,23 +218,32 @@ std::vector<api::ObjectKey> SamplingPlan::complete(const Batch& batch, Result<An
                                                    MonotonicTime now) {
   const bool is_probe = batch.entries.empty();
   if (is_probe) probing_ = false;
-  const std::optional<ErrorCode> failure =
-      outcome ? std::nullopt : std::optional(outcome.error().code);
-  const bool rejected = failure == ErrorCode::kInvalid;
-  const bool cancelled = failure == ErrorCode::kCancelled;
+  const bool failed = !outcome.has_value();
+  const auto failed_with = [&](ErrorCode code) { return failed && outcome.error().code == code; };
+  const bool rejected = failed_with(ErrorCode::kInvalid);
+  const bool cancelled = failed_with(ErrorCode::kCancelled);
+  // The source's own limit for a query: the fault of a query, unless even a probe exceeds it.
+  const bool timed_out = failed_with(ErrorCode::kTimeout) && !is_probe;
   const std::size_t half = std::max<std::size_t>(batch.entries.size() / 2, 1);
 
-  if (!failure || rejected) {
+  if (!failed || rejected || timed_out) {
     source_answered(now);
   } else if (!cancelled && (is_probe || !source_error_)) {
     source_failed(outcome.error(), now);
   }
 
-  if (rejected && batch.entries.size() > 1) {
+  if ((rejected || timed_out) && batch.entries.size() > 1) {
     for (const auto& entry : batch.entries) entry->batch_limit = half;
     const auto middle = batch.entries.begin() + static_cast<std::ptrdiff_t>(half);
     halves_.emplace_back(batch.entries.begin(), middle);
     halves_.emplace_back(middle, batch.entries.end());
+    return {};
+  }
+  if (rejected && !batch.is_raw && !is_probe) {
+    // What is wrong with it, or that it is a scalar, shows best without our words around it.
+    batch.entries[0]->is_raw = true;
+    batch.entries[0]->batch_limit = 1;
+    halves_.push_back(batch.entries);
     return {};
   }
 
@@ -243,9 +253,10 @@ std::vector<api::ObjectKey> SamplingPlan::complete(const Batch& batch, Result<An
     entry.in_flight = false;
     if (cancelled) continue;
     entry.tell(to_tell);
-    if (failure) {
+    if (failed) {
       entry.error = outcome.error();
-      if (rejected || failure == ErrorCode::kTimeout || failure == ErrorCode::kDecode) {
+      if (rejected || timed_out || failed_with(ErrorCode::kUnavailable) ||
+          failed_with(ErrorCode::kDecode)) {
         entry.batch_limit = std::min(entry.batch_limit, half);
         if (batch.entries.size() == 1) ++entry.failures;
       }
@@ -260,7 +271,8 @@ std::vector<api::ObjectKey> SamplingPlan::complete(const Batch& batch, Result<An
       entry.at = sent;
       entry.error.reset();
       entry.failures = 0;
-      if (batch.entries.size() == 1) entry.is_scalar = outcome->is_scalar;
+      if (batch.is_raw) entry.is_scalar = outcome->is_scalar;
+      entry.is_raw = entry.is_loose;
       entry.batch_limit = entry.is_loose ? 1 : std::min(entry.batch_limit * 2, options_.batch_size);
     }
     entry.due = next_time(entry, now);

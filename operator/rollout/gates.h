@@ -3,11 +3,13 @@
 // The kubelet makes a pod Ready when its containers are and every gate is True (KEP-580), so the gate
 // only has to say "warm". It opens once the containers have been ready for minWarmSeconds and the
 // warm-up condition holds, and closes only when the containers stop being ready: a restarted container
-// is cold again. A missing warm-up value changes nothing: what is warm stays in service, what is cold
+// is cold again, also where nobody saw it unready (it is ready since later than the gate is open) and
+// it has not warmed up since. A missing warm-up value changes nothing: what is warm stays in service, what is cold
 // waits. Pods that are terminating or have no gate are left alone.
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,11 +20,10 @@
 namespace scalableapp::rollout {
 
 struct GateChange {
-  std::string pod_name;
+  std::shared_ptr<const api::Pod> pod;
   bool warm = false;
   std::string reason;   // CamelCase word.
   std::string message;  // For a person.
-  bool operator==(const GateChange&) const = default;
 };
 
 struct GatePlan {
@@ -31,7 +32,8 @@ struct GatePlan {
 };
 
 // `warm_up_values`: of spec.readiness.warmUp.query, by pod name; a pod may be missing.
-GatePlan plan_gates(WallTime now, const api::Readiness& readiness, const std::vector<api::Pod>& pods,
+GatePlan plan_gates(WallTime now, const api::Readiness& readiness,
+                    const std::vector<std::shared_ptr<const api::Pod>>& pods,
                     const std::map<std::string, double>& warm_up_values);
 
 }  // namespace scalableapp::rollout

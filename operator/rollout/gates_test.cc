@@ -21,6 +21,14 @@ api::Pod pod(bool containers_ready, bool warm, int ready_for_seconds = 10) {
   return one;
 }
 
+// Its containers are ready for 10 s, its gate was opened a minute ago.
+api::Pod restarted_pod() {
+  api::Pod one = pod(true, true, 10);
+  one.warm_since = kNow - seconds{60};
+  one.restart_count = 1;
+  return one;
+}
+
 TEST(Gates, OpenWhenContainersAreReadyAndEverythingElseHolds) {
   struct Case {
     const char* name;
@@ -36,6 +44,8 @@ TEST(Gates, OpenWhenContainersAreReadyAndEverythingElseHolds) {
   api::Pod ungated = pod(true, false), terminating = pod(true, false);
   ungated.has_warm_gate = false;
   terminating.metadata.deletion_time = kNow;
+  api::Pod unready = restarted_pod();
+  unready.restart_count = 0;
   const Case cases[] = {
       {"ready containers open it", plain, pod(true, false), {}, true},
       {"containers that are not ready do not", plain, pod(false, false), {}, std::nullopt},
@@ -46,12 +56,18 @@ TEST(Gates, OpenWhenContainersAreReadyAndEverythingElseHolds) {
       {"a reached one opens it", query, pod(true, false), {{"p", 1.0}}, true},
       {"a warm pod stays warm without a value", query, pod(true, true), {}, std::nullopt},
       {"a warm pod whose containers fail is cold again", query, pod(false, true), {{"p", 1.0}}, false},
+      {"so is one that restarted while nobody looked", query, restarted_pod(), {}, false},
+      {"and for minWarmSeconds", wait, restarted_pod(), {}, false},
+      {"unless it has warmed up since", query, restarted_pod(), {{"p", 1.0}}, std::nullopt},
+      {"or need not", plain, restarted_pod(), {}, std::nullopt},
+      {"containers that were unready but not restarted are warm", wait, unready, {}, std::nullopt},
       {"the gate off opens what carries it", off, pod(false, false), {}, true},
       {"a pod without the gate is left alone", plain, ungated, {}, std::nullopt},
       {"a terminating one too", plain, terminating, {}, std::nullopt},
   };
   for (const Case& one : cases) {
-    const GatePlan plan = plan_gates(kNow, one.readiness, {one.pod}, one.values);
+    const GatePlan plan = plan_gates(kNow, one.readiness,
+                                     {std::make_shared<const api::Pod>(one.pod)}, one.values);
     if (!one.want) {
       EXPECT_THAT(plan.changes, IsEmpty()) << one.name;
     } else {
@@ -63,7 +79,8 @@ TEST(Gates, OpenWhenContainersAreReadyAndEverythingElseHolds) {
 }
 
 TEST(Gates, AsksToBeWokenWhenTheMinimumTimeIsOver) {
-  EXPECT_EQ(plan_gates(kNow, {.min_warm_seconds = 30}, {pod(true, false, 10)}, {}).next_check, kNow + seconds{20});
+  const auto cold = std::make_shared<const api::Pod>(pod(true, false, 10));
+  EXPECT_EQ(plan_gates(kNow, {.min_warm_seconds = 30}, {cold}, {}).next_check, kNow + seconds{20});
 }
 
 }  // namespace

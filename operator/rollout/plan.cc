@@ -43,16 +43,22 @@ bool has_old_pods(const RolloutInput& input) {
   });
 }
 
+// Raises the old side that serves most, while the new revision has proved nothing, to `floor` pods in
+// all old sides. Returns by how many.
+int raise_old(std::vector<Side>& old, int old_total, int old_available, int floor) {
+  if (old_available == 0 || old_total >= floor) return 0;
+  std::ranges::max_element(old, {}, &Side::available)->target += floor - old_total;
+  return floor - old_total;
+}
+
 // Lowers the old sides by up to `count`, oldest first; `dead_only` spares available pods.
-int take_from_old(std::vector<Side>& old, int count, bool dead_only) {
-  int taken = 0;
+void take_from_old(std::vector<Side>& old, int count, bool dead_only) {
   for (Side& side : old) {
     const int spare = dead_only ? side.target - side.available : side.target;
-    const int step = std::clamp(std::min(spare, count - taken), 0, side.target);
+    const int step = std::clamp(std::min(spare, count), 0, side.target);
     side.target -= step;
-    taken += step;
+    count -= step;
   }
-  return taken;
 }
 
 void add_scale(std::vector<Action>& actions, const Side& side, const std::string& why) {
@@ -94,14 +100,15 @@ Progress look_at_progress(const RevisionState& updated, const api::RolloutSpec& 
   std::optional<WallTime> last, waiting_since;
   if (!updated.failure.empty()) {
     progress.trouble = updated.failure;
-    waiting_since = updated.created;
+    waiting_since = updated.failure_since.value_or(updated.created);
   }
   for (const PodFacts& pod : updated.pods) {
     if (pod.terminating) continue;
     if (pod.serving && pod.ready_since) {
       last = last ? std::max(*last, *pod.ready_since) : *pod.ready_since;
     } else if (!pod.serving) {
-      waiting_since = waiting_since ? std::min(*waiting_since, pod.created) : pod.created;
+      const WallTime since = pod.unready_since.value_or(pod.created);
+      waiting_since = waiting_since ? std::min(*waiting_since, since) : since;
       if (progress.trouble.empty() && !pod.trouble.empty()) progress.trouble = fmt::format("pod {}: {}", pod.name, pod.trouble);
     }
   }
@@ -168,9 +175,15 @@ RolloutPlan plan(WallTime now, const RolloutInput& input) {
   }
   std::ranges::sort(old, {}, [](const Side& side) { return std::pair(side.state->created, side.state->name); });
 
+  constexpr const char* kOldUp = "load rose before the new revision proved itself";
+  const int min_available = desired - bounds.unavailable;
   if (updated_state == nullptr) {
+    // What serves comes first: the API server may refuse the new template, now and for ever.
+    const int kept = old_total + raise_old(old, old_total, old_available, min_available);
+    for (const Side& side : old) add_scale(result.actions, side, kOldUp);
     // Sized by the count wanted now, within the surge: never from the minimum.
-    const int replicas = old_total == 0 ? desired : std::clamp(desired + bounds.surge - old_total, 0, desired);
+    const int replicas =
+        old_total == 0 ? desired : std::clamp(desired + bounds.surge - std::max(kept, min_available), 0, desired);
     result.actions.push_back(CreateReplicaSet{input.updated_revision, replicas});
     result.progressing = progressing(ConditionStatus::kTrue, "NewReplicaSetCreated",
                                      fmt::format("revision {} starts with {} of {} replicas", input.updated_revision, replicas, desired));
@@ -186,10 +199,8 @@ RolloutPlan plan(WallTime now, const RolloutInput& input) {
     // Up: the room under the surge bound goes to whom it can be trusted.
     int room = desired + bounds.surge - old_total - updated.target;
     const bool proven = updated.available > 0;
-    if (!proven && old_available > 0 && room > 0 && old_total < desired - bounds.unavailable) {
-      Side& strongest = *std::ranges::max_element(old, {}, &Side::available);
-      const int grow = std::min(room, desired - bounds.unavailable - old_total);
-      strongest.target += grow;
+    if (!proven && room > 0) {
+      const int grow = raise_old(old, old_total, old_available, std::min(min_available, old_total + room));
       old_total += grow;
       room -= grow;
     }
@@ -199,20 +210,17 @@ RolloutPlan plan(WallTime now, const RolloutInput& input) {
 
     // Down: first old pods that serve nobody, then as many as are available beyond the bound.
     const int total = old_total + updated.target;
-    const int min_available = desired - bounds.unavailable;
     const int updated_unavailable = updated.target - std::min(updated.available, updated.target);
     const int cleanup = std::max(0, total - min_available - updated_unavailable);
-    const int cleaned = take_from_old(old, cleanup, true);
+    take_from_old(old, cleanup, true);
     const int spare = std::max(0, old_available + std::min(updated.available, updated.target) - min_available);
-    // What was cleaned had no available pod, so it does not lessen the spare; but never below what the
-    // surge bound needs either.
-    (void)cleaned;
+    // What was cleaned up had no available pod, so it does not lessen the spare.
     take_from_old(old, std::min(spare, old_available), false);
 
     if (updated.target > updated_state->spec_replicas) add_scale(result.actions, updated, "new revision up within maxSurge");
     for (const Side& side : old) {
       add_scale(result.actions, side, side.target > side.state->spec_replicas
-                                          ? "load rose before the new revision proved itself"
+                                          ? kOldUp
                                           : "old revision down within maxUnavailable");
     }
     if (updated.target < updated_state->spec_replicas) add_scale(result.actions, updated, "the wanted count fell");

@@ -4,7 +4,8 @@
 //
 //   phase      when                                            what happens
 //   Complete   only the updated revision has pods              it is scaled to the wanted count
-//   Creating   the updated revision has no ReplicaSet          it is created, sized by what surge allows
+//   Creating   the updated revision has no ReplicaSet          old up if load rose, then it is created, sized
+//                                                              by what surge allows
 //   Rolling    old revisions have pods                         new up, old down, within the two bounds
 //   Stuck      no pod of it got ready for the deadline         bounds still hold: serving pods stay
 //   Paused     spec.paused or spec.dryRun                      nothing
@@ -35,6 +36,7 @@ struct PodFacts {
   std::string trouble;  // In the kubelet's words; empty: none.
   int restart_count = 0;
   WallTime created{};
+  std::optional<WallTime> unready_since;  // Absent: since it was created.
 };
 
 struct RevisionState {
@@ -45,6 +47,7 @@ struct RevisionState {
   int spec_replicas = 0;
   WallTime created{};
   std::string failure;  // Why its pods cannot be created (quota, admission); empty: none.
+  std::optional<WallTime> failure_since;  // Absent: since the ReplicaSet was created.
   std::vector<PodFacts> pods;
 };
 

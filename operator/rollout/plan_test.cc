@@ -71,6 +71,16 @@ TEST(Plan, ANewRevisionIsSizedBySurgeOfTheCountWantedNowNotByTheMinimum) {
   EXPECT_THAT(texts(world.plan_now()), ElementsAre("create 5"));
 }
 
+TEST(Plan, ABurstInTheStepOfANewTemplateGoesToWhatServesBeforeAnythingIsCreated) {
+  World world{.desired = 12, .revisions = {revision("old", 4, 4)}};
+  world.spec.rollout = {.max_surge = {1}, .max_unavailable = {0}};
+  EXPECT_THAT(texts(world.plan_now()), ElementsAre("old: 4 -> 12", "create 1"));
+  world.spec.rollout = {.max_surge = {0}, .max_unavailable = {2}};
+  EXPECT_THAT(texts(world.plan_now()), ElementsAre("old: 4 -> 10", "create 2"));
+  world.revisions = {revision("old", 4, 0, 4)};  // An old revision that does not serve is no help.
+  EXPECT_THAT(texts(world.plan_now()), ElementsAre("create 2"));
+}
+
 TEST(Plan, TheRollingStepsAreThoseOfADeployment) {
   struct Case {
     const char* name;
@@ -118,6 +128,21 @@ TEST(Plan, AStuckRolloutSaysWhyInThePodsWordsAndTakesNothingDown) {
   EXPECT_EQ(plan.progressing.status, api::ConditionStatus::kFalse);
   EXPECT_EQ(plan.progressing.reason, "ProgressDeadlineExceeded");
   EXPECT_THAT(plan.progressing.message, HasSubstr("ImagePullBackOff: no such image"));
+}
+
+TEST(Plan, ABlipOfAnOldPodOrANewFailureToCreateIsNotStuckAtOnce) {
+  World world{.desired = 1, .revisions = {revision("new", 1, 0, 0, 9000)}};
+  world.spec.rollout.progress_deadline_seconds = 60;
+  world.revisions[0].pods.push_back(pod(false, 9000));
+  EXPECT_EQ(world.plan_now().progressing.reason, "ProgressDeadlineExceeded");
+  world.revisions[0].pods[0].unready_since = kNow - seconds{5};
+  EXPECT_EQ(world.plan_now().progressing.reason, "NewReplicaSetAvailable");
+  EXPECT_EQ(world.plan_now().next_check, kNow + seconds{55});
+  world.revisions[0].pods.clear();
+  world.revisions[0].failure = "FailedCreate: exceeded quota";
+  world.revisions[0].failure_since = kNow - seconds{10};
+  EXPECT_EQ(world.plan_now().progressing.reason, "NewReplicaSetAvailable");
+  EXPECT_EQ(world.plan_now().next_check, kNow + seconds{50});
 }
 
 TEST(Plan, MinReadySecondsDelaysTheOldOnesEndAndAsksToBeWoken) {

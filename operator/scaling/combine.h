@@ -1,5 +1,5 @@
-// Several signals -> one recommendation: the highest proposal wins; a missing signal might have asked
-// for more, so with one missing the result is not under the current count. Pure.
+// Several signals -> one recommendation: the highest proposal wins; a missing signal might have
+// asked for more, so with one missing the result is not under the current count. Pure.
 #pragma once
 
 #include <span>

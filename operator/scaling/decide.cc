@@ -1,9 +1,9 @@
 #include "operator/scaling/decide.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "operator/scaling/combine.h"
 #include "operator/scaling/explain.h"
@@ -23,14 +23,10 @@ struct ClampReason {
   bool is_limit;  // Shows in ScalingLimited: what stands in the way is not just time or data.
 };
 constexpr ClampReason kClampReasons[] = {
-    {"missingMetrics", "PartialMetrics", false},
-    {"override", "ManualOverride", false},
-    {"stabilization", "Stabilizing", false},
-    {"restartHold", "Restarted", false},
-    {"scaleUpPolicy", "LimitedByPolicy", true},
-    {"scaleDownPolicy", "LimitedByPolicy", true},
-    {"rolloutHold", "RolloutHold", true},
-    {"minReplicas", "AtMinReplicas", true},
+    {"missingMetrics", "PartialMetrics", false}, {"override", "ManualOverride", false},
+    {"stabilization", "Stabilizing", false},     {"restartHold", "Restarted", false},
+    {"scaleUpPolicy", "LimitedByPolicy", true},  {"scaleDownPolicy", "LimitedByPolicy", true},
+    {"rolloutHold", "RolloutHold", true},        {"minReplicas", "AtMinReplicas", true},
     {"maxReplicas", "AtMaxReplicas", true},
 };
 const ClampReason* find_clamp(std::string_view clamp) {
@@ -94,7 +90,8 @@ void apply_behavior(WallTime now, const api::ScalableAppSpec& spec, const Observ
   Limit limit =
       limit_rate(now, current, pipeline.replicas(), behavior, decision.history.scale_events);
   if (limit.replicas != pipeline.replicas()) {
-    pipeline.clamp(up ? "scaleUpPolicy" : "scaleDownPolicy", limit.replicas, std::move(limit.policy));
+    pipeline.clamp(up ? "scaleUpPolicy" : "scaleDownPolicy", limit.replicas,
+                   std::move(limit.policy));
   }
   if (pipeline.replicas() < current && observation.rollout_in_flight) {
     pipeline.clamp("rolloutHold", current, "the rollout in flight");
@@ -118,9 +115,9 @@ Condition metrics_available(const Combined& combined, std::span<const Signal> si
   condition.status = ConditionStatus::kTrue;
   if (combined.missing > 0) {
     condition.status = ConditionStatus::kFalse;
-    condition.reason = combined.only_waiting    ? "WaitingForPods"
-                       : combined.usable == 0   ? "MetricsUnavailable"
-                                                : "PartialMetrics";
+    condition.reason = combined.only_waiting  ? "WaitingForPods"
+                       : combined.usable == 0 ? "MetricsUnavailable"
+                                              : "PartialMetrics";
     condition.message = missing_metrics(signals);
   } else if (signals.empty()) {
     condition.reason = "NoMetrics";
@@ -153,7 +150,8 @@ Condition scaling_active(const api::ScalableAppSpec& spec, const Combined& combi
   } else {
     condition.status = ConditionStatus::kTrue;
     condition.reason = "ValidMetricFound";
-    condition.message = fmt::format("{} of {} metrics have a value", combined.usable, signals.size());
+    condition.message =
+        fmt::format("{} of {} metrics have a value", combined.usable, signals.size());
   }
   return condition;
 }
@@ -240,8 +238,10 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   decision.history_changed_materially |= change != 0;
 
   const ClampReason* last = decision.clamps.empty() ? nullptr : find_clamp(decision.clamps.back());
-  decision.reason = last != nullptr ? last->reason : reason_without_clamp(combined, signals, decision);
-  if (decision.reason == "PartialMetrics" && combined.only_waiting) decision.reason = "WaitingForPods";
+  decision.reason =
+      last != nullptr ? last->reason : reason_without_clamp(combined, signals, decision);
+  if (decision.reason == "PartialMetrics" && combined.only_waiting)
+    decision.reason = "WaitingForPods";
   decision.conditions = {scaling_active(spec, combined, signals), scaling_limited(decision),
                          metrics_available(combined, signals)};
   decision.message = sentence(spec, decision, signals);

@@ -14,18 +14,22 @@
 //   minReplicas, maxReplicas         always hold, whatever the steps before said
 //
 // Decision::reason is one of:
-//   MetricAboveTarget   up, by what the metrics need      MetricBelowTarget   down, likewise
-//   WithinTolerance     every metric is near its target   NoChangeNeeded      the count that is needed
-//   Stabilizing         the window was the last limit     LimitedByPolicy     a rate policy was
-//   AtMaxReplicas       the maximum was                   AtMinReplicas       the minimum was
-//   RolloutHold         the rollout was                   Restarted           the restart hold was
-//   MetricsUnavailable  no metric has a value             PartialMetrics      some have none: no scale-down
+//   MetricAboveTarget   up to what the metrics need
+//   MetricBelowTarget   down to what the metrics need
+//   WithinTolerance     every metric is near its target
+//   NoChangeNeeded      the metrics need the current count
+//   NoMetrics           spec.metrics is empty
+//   MetricsUnavailable  no metric has a value
 //   WaitingForPods      no pod serves yet, so nothing can be measured
-//   ManualOverride      spec.replicas.override            NoMetrics           spec.metrics is empty
+// or, if a step changed the number, the last one's:
+//   PartialMetrics (or WaitingForPods), ManualOverride, Stabilizing, Restarted, LimitedByPolicy,
+//   RolloutHold, AtMinReplicas, AtMaxReplicas
 //
-// Where this is stricter than HPA v2: the history outlives a restart; while metrics are missing the
-// current count is recorded as the recommendation, so that a returning metric waits for a whole
-// window before it scales down; no scale-down in a rollout.
+// Where this is stricter than HPA v2: the history outlives a restart, and a restarted operator does
+// not scale down before it has seen enough; while metrics are missing the current count is recorded
+// as the recommendation, so that a returning metric waits for a whole window before it scales down;
+// nothing is scaled down in a rollout. Where it differs: a count outside [min, max] goes to what
+// the metrics need within them, not just to the bound.
 #pragma once
 
 #include <string>
@@ -40,7 +44,7 @@ struct Step {
   std::string name;
   int before = 0;
   int after = 0;
-  std::string detail;  // For a person: "the 30s scaleDown window recommends up to 6".
+  std::string detail;  // For a person: "the 30s stabilization window".
   bool operator==(const Step&) const = default;
 };
 
@@ -57,15 +61,15 @@ struct Decision {
   // To be passed to the next decide(). With paused or dry_run it holds no event of this decision,
   // because nobody acts on it.
   api::ScalingHistory history;
-  // A restart would lose something with the history as it was before: worth a write of status. False
-  // while the same recommendation merely goes on.
+  // A restart would lose something with the history as it was before: worth a write of status.
+  // False while the same recommendation merely goes on.
   bool history_changed_materially = false;
   bool operator==(const Decision&) const = default;
 };
 
 // A process never scales down in its first moments: for the scaleDown stabilization window, but at
-// least kMinRestartHold (its metrics must have settled) and at most kMaxRestartHold (the rest of the
-// window is in the history).
+// least kMinRestartHold (its metrics must have settled) and at most kMaxRestartHold (the rest of
+// the window is in the history).
 inline constexpr seconds kMinRestartHold{10};
 inline constexpr seconds kMaxRestartHold{60};
 

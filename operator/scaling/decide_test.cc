@@ -2,11 +2,12 @@
 // documentation leaves open: restarts, rollouts, overrides. One row, or one test, is one rule.
 #include "operator/scaling/decide.h"
 
-#include <cmath>
-#include <optional>
-
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
+#include <optional>
 
 #include "operator/scaling/explain.h"
 #include "operator/scaling/test_support.h"
@@ -26,7 +27,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// --- several metrics ------------------------------------------------------------------------------
+// --- several metrics
+// ------------------------------------------------------------------------------
 
 struct MetricsRow {
   const char* name;
@@ -44,16 +46,32 @@ const MetricsRow kMetricsRows[] = {
     {"All within their tolerance stay", {10.5, 9.5}, 10, 10, "WithinTolerance"},
     {"A missing metric does not stop a scale up", {std::nullopt, 9}, 4, 9, "MetricAboveTarget"},
     {"A missing metric stops a scale down", {std::nullopt, 3}, 4, 4, "PartialMetrics"},
-    {"A missing metric leaves the rest within tolerance", {std::nullopt, 4}, 4, 4, "WithinTolerance"},
+    {"A missing metric leaves the rest within tolerance",
+     {std::nullopt, 4},
+     4,
+     4,
+     "WithinTolerance"},
     {"A metric that is not a number stops a scale down", {test::kNan, 3}, 4, 4, "PartialMetrics"},
     {"A metric without bounds stops a scale down", {HUGE_VAL, 3}, 4, 4, "PartialMetrics"},
     {"A negative metric stops a scale down", {-2, 3}, 4, 4, "PartialMetrics"},
-    {"With every metric missing the count holds", {std::nullopt, std::nullopt}, 4, 4, "MetricsUnavailable"},
+    {"With every metric missing the count holds",
+     {std::nullopt, std::nullopt},
+     4,
+     4,
+     "MetricsUnavailable"},
     {"Without metrics the count holds", {}, 4, 4, "NoMetrics"},
     {"The maximum holds", {50}, 4, 20, "AtMaxReplicas"},
     {"The minimum holds", {0}, 4, 2, "AtMinReplicas"},
-    {"Over the maximum comes down though metrics are missing", {std::nullopt}, 30, 20, "AtMaxReplicas"},
-    {"Under the minimum comes up though metrics are missing", {std::nullopt}, 1, 2, "AtMinReplicas"},
+    {"Over the maximum comes down though metrics are missing",
+     {std::nullopt},
+     30,
+     20,
+     "AtMaxReplicas"},
+    {"Under the minimum comes up though metrics are missing",
+     {std::nullopt},
+     1,
+     2,
+     "AtMinReplicas"},
     {"A new app begins with the minimum", {std::nullopt}, 0, 2, "AtMinReplicas"},
     {"A new app with a backlog begins with what it needs", {7}, 0, 7, "MetricAboveTarget"},
 };
@@ -66,7 +84,7 @@ TEST_P(SeveralMetrics, DecideAsDocumented) {
   auto spec = app({}, test::unlimited_behavior(), 2, 20);
   std::vector<MetricReading> readings;
   for (std::size_t i = 0; i < row.needed.size(); ++i) {
-    const std::string name = "m" + std::to_string(i);
+    const std::string name = fmt::format("m{}", i);
     spec.metrics.push_back(test::needed(name));
     readings.push_back(row.needed[i] ? reading(name, *row.needed[i]) : test::missing(name));
   }
@@ -75,7 +93,8 @@ TEST_P(SeveralMetrics, DecideAsDocumented) {
   EXPECT_EQ(decision.reason, row.reason);
 }
 
-// --- behavior over time ---------------------------------------------------------------------------
+// --- behavior over time
+// ---------------------------------------------------------------------------
 
 struct Moment {
   int second;
@@ -96,25 +115,45 @@ api::Behavior with_down(api::ScalingRules down) {
 
 const BehaviorRow kBehaviorRows[] = {
     {"By default a spike doubles every 15 s",
-     test::hpa_behavior(), 2, {{0, 900, 6}, {15, 900, 12}, {30, 900, 24}, {45, 900, 48}, {60, 900, 96}, {75, 900, 192}}},
+     test::hpa_behavior(),
+     2,
+     {{0, 900, 6}, {15, 900, 12}, {30, 900, 24}, {45, 900, 48}, {60, 900, 96}, {75, 900, 192}}},
     {"By default a scale down waits for 300 s and then goes at once",
-     test::hpa_behavior(), 50, {{0, 50, 50}, {15, 5, 50}, {285, 5, 50}, {300, 5, 5}}},
+     test::hpa_behavior(),
+     50,
+     {{0, 50, 50}, {15, 5, 50}, {285, 5, 50}, {300, 5, 5}}},
     {"The scale down goes to the highest recommendation of the last 300 s",
-     test::hpa_behavior(), 50, {{0, 50, 50}, {15, 20, 50}, {150, 5, 50}, {300, 5, 20}, {420, 5, 20}, {435, 5, 5}}},
-    {"A dip is ridden out", test::hpa_behavior(), 50, {{0, 50, 50}, {15, 5, 50}, {180, 50, 50}, {315, 50, 50}}},
+     test::hpa_behavior(),
+     50,
+     {{0, 50, 50}, {15, 20, 50}, {150, 5, 50}, {300, 5, 20}, {420, 5, 20}, {435, 5, 5}}},
+    {"A dip is ridden out",
+     test::hpa_behavior(),
+     50,
+     {{0, 50, 50}, {15, 5, 50}, {180, 50, 50}, {315, 50, 50}}},
     {"A window of 60 s for scale down",
-     with_down(rules(60, {percent(100, 15)})), 50, {{0, 50, 50}, {15, 5, 50}, {45, 5, 50}, {60, 5, 5}}},
+     with_down(rules(60, {percent(100, 15)})),
+     50,
+     {{0, 50, 50}, {15, 5, 50}, {45, 5, 50}, {60, 5, 5}}},
     {"Ten percent a minute",
-     with_down(rules(0, {percent(10, 60)})), 80, {{0, 80, 80}, {15, 10, 72}, {60, 10, 72}, {75, 10, 64}, {135, 10, 57}}},
+     with_down(rules(0, {percent(10, 60)})),
+     80,
+     {{0, 80, 80}, {15, 10, 72}, {60, 10, 72}, {75, 10, 64}, {135, 10, 57}}},
     {"Ten percent a minute but five pods at least are the smaller change with Min",
-     with_down(rules(0, {percent(10, 60), pods(5, 60)}, api::SelectPolicy::kMin)), 80,
+     with_down(rules(0, {percent(10, 60), pods(5, 60)}, api::SelectPolicy::kMin)),
+     80,
      {{0, 80, 80}, {15, 10, 75}, {75, 10, 70}}},
     {"Scale down is disabled",
-     with_down(rules(0, {percent(100, 15)}, api::SelectPolicy::kDisabled)), 50, {{0, 5, 50}, {3600, 5, 50}}},
+     with_down(rules(0, {percent(100, 15)}, api::SelectPolicy::kDisabled)),
+     50,
+     {{0, 5, 50}, {3600, 5, 50}}},
     {"A scale up window waits for the lowest recommendation",
-     {rules(60, {pods(100, 15)}), rules(0, {})}, 4, {{0, 4, 4}, {15, 10, 4}, {45, 8, 4}, {60, 12, 8}, {90, 12, 8}, {105, 12, 12}}},
+     {rules(60, {pods(100, 15)}), rules(0, {})},
+     4,
+     {{0, 4, 4}, {15, 10, 4}, {45, 8, 4}, {60, 12, 8}, {90, 12, 8}, {105, 12, 12}}},
     {"Pods a minute go up in steps",
-     {rules(0, {pods(4, 60)}), rules(0, {})}, 1, {{0, 20, 5}, {45, 20, 5}, {60, 20, 9}, {120, 20, 13}}},
+     {rules(0, {pods(4, 60)}), rules(0, {})},
+     1,
+     {{0, 20, 5}, {45, 20, 5}, {60, 20, 9}, {120, 20, 13}}},
 };
 
 class BehaviorTable : public testing::TestWithParam<BehaviorRow> {};
@@ -131,11 +170,13 @@ TEST_P(BehaviorTable, PlaysOutAsDocumented) {
     needed = moment.needed;
     const Decision decision = timeline.at(second, needed);
     second += 15;
-    EXPECT_EQ(decision.replicas, moment.want) << "at " << moment.second << " s: " << decision.message;
+    EXPECT_EQ(decision.replicas, moment.want)
+        << "at " << moment.second << " s: " << decision.message;
   }
 }
 
-// --- what limits, in which order ------------------------------------------------------------------
+// --- what limits, in which order
+// ------------------------------------------------------------------
 
 TEST(Decide, EachStepThatChangesTheNumberIsListed) {
   Timeline timeline(app({test::needed()}, {rules(0, {percent(50, 15)}), rules(30, {})}, 1, 15), 12);
@@ -143,10 +184,9 @@ TEST(Decide, EachStepThatChangesTheNumberIsListed) {
   EXPECT_EQ(decision.from, 12);
   EXPECT_EQ(decision.replicas, 15);
   EXPECT_THAT(decision.clamps, ElementsAre("scaleUpPolicy", "maxReplicas"));
-  EXPECT_THAT(decision.steps,
-              ElementsAre(Step{"metrics", 12, 21, "1 of 1 metrics have a value"},
-                          Step{"scaleUpPolicy", 21, 18, "scaleUp policy 50%/15s"},
-                          Step{"maxReplicas", 18, 15, "the maximum of 15"}));
+  EXPECT_THAT(decision.steps, ElementsAre(Step{"metrics", 12, 21, "1 of 1 metrics have a value"},
+                                          Step{"scaleUpPolicy", 21, 18, "scaleUp policy 50%/15s"},
+                                          Step{"maxReplicas", 18, 15, "the maximum of 15"}));
   EXPECT_EQ(decision.reason, "AtMaxReplicas");
 }
 
@@ -253,7 +293,8 @@ TEST(Decide, DryRunAndPauseDecideWithoutRemembering) {
   }
 }
 
-// --- restarts -------------------------------------------------------------------------------------
+// --- restarts
+// -------------------------------------------------------------------------------------
 
 TEST(Restart, NothingIsScaledDownInTheFirstMoments) {
   Timeline timeline(app({test::needed()}), 9);
@@ -287,7 +328,8 @@ TEST(Restart, AWindowThatTheHistoryCoversIsNotWaitedForAgain) {
   int second = 2;
   for (; second < 280; second += 2) ASSERT_EQ(timeline.at(second, 3).replicas, 9);
   timeline.observing_since = kNow + seconds{285};
-  for (second = 286; second < 345; second += 2) ASSERT_EQ(timeline.at(second, 3).replicas, 9) << second;
+  for (second = 286; second < 345; second += 2)
+    ASSERT_EQ(timeline.at(second, 3).replicas, 9) << second;
   EXPECT_EQ(timeline.at(346, 3).replicas, 3) << "60 s after the restart, not 300";
 }
 
@@ -307,7 +349,8 @@ TEST(Restart, ThePoliciesRemember) {
   EXPECT_EQ(timeline.at(60, 20).replicas, 7);
 }
 
-// --- missing metrics over time --------------------------------------------------------------------
+// --- missing metrics over time
+// --------------------------------------------------------------------
 
 TEST(MissingMetrics, RecoveryWaitsForAWholeWindow) {
   Timeline timeline(app({test::needed()}, {rules(0, {}), rules(30, {})}), 9);
@@ -324,7 +367,8 @@ TEST(MissingMetrics, RecoveryWaitsForAWholeWindow) {
 TEST(MissingMetrics, AreNamedInTheConditions) {
   const auto spec = app({test::latency(), test::backlog()});
   const Decision decision = decide(
-      kNow, spec, test::observe(3, {test::missing("latency", "HTTP 503"), reading("backlog", test::kNan)}), {});
+      kNow, spec,
+      test::observe(3, {test::missing("latency", "HTTP 503"), reading("backlog", test::kNan)}), {});
   ASSERT_EQ(decision.conditions.size(), 3U);
   const api::Condition& active = decision.conditions[0];
   EXPECT_EQ(active.type, "ScalingActive");
@@ -335,7 +379,8 @@ TEST(MissingMetrics, AreNamedInTheConditions) {
   EXPECT_EQ(decision.conditions[2].message, active.message);
 }
 
-// --- report ---------------------------------------------------------------------------------------
+// --- report
+// ---------------------------------------------------------------------------------------
 
 TEST(Report, ConditionsOfAQuietApp) {
   Timeline timeline(app({test::needed()}), 3);
@@ -369,7 +414,8 @@ TEST(Report, MetricsKeepTheOrderOfTheSpec) {
   EXPECT_EQ(decision.metrics[0],
             (api::MetricStatus{"latency", "Latency", "340ms", "200ms", 4, 1, ""}));
   EXPECT_EQ(decision.metrics[1], (api::MetricStatus{"cpu", "CPU", "72%", "60%", 3, 0, ""}));
-  EXPECT_EQ(decision.metrics[2], (api::MetricStatus{"backlog", "QueueLength", "120", "20", 6, 2, ""}));
+  EXPECT_EQ(decision.metrics[2],
+            (api::MetricStatus{"backlog", "QueueLength", "120", "20", 6, 2, ""}));
 }
 
 }  // namespace

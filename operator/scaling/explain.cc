@@ -1,10 +1,10 @@
 #include "operator/scaling/explain.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace scalableapp::scaling {
@@ -23,8 +23,8 @@ std::string clause_of(const Signal& signal) {
   const std::string target =
       format_value(metric.type, metric.target) + (is_total(metric) ? " per replica" : "");
   if (signal.within_tolerance) return fmt::format("{} {} near {}", metric.name, value, target);
-  return fmt::format("{} {} {} {} needs {}", metric.name, value, signal.ratio > 1 ? "over" : "under",
-                     target, *signal.proposal);
+  return fmt::format("{} {} {} {} needs {}", metric.name, value,
+                     signal.ratio > 1 ? "over" : "under", target, *signal.proposal);
 }
 
 // What the metrics say, the most demanding first; on the way up only those that ask for more.
@@ -74,7 +74,8 @@ std::string format_value(api::MetricType type, double value) {
     // 999.5 ms would be written as 1e+03ms.
     return value < 0.9995 ? fmt::format("{:.3g}ms", value * 1e3) : fmt::format("{:.3g}s", value);
   }
-  return value >= 1000 && value < 1e15 ? fmt::format("{:.0f}", value) : fmt::format("{:.4g}", value);
+  return value >= 1000 && value < 1e15 ? fmt::format("{:.0f}", value)
+                                       : fmt::format("{:.4g}", value);
 }
 
 std::string sentence(const api::ScalableAppSpec& spec, const Decision& decision,
@@ -97,7 +98,8 @@ std::string sentence(const api::ScalableAppSpec& spec, const Decision& decision,
     }
   } else if (decision.clamps.empty()) {
     fmt::format_to(out, "stays at {}: {}", to, needs(from, proposed, signals));
-  } else if (proposed == from) {  // The metrics ask for no change; a bound met another step halfway.
+  } else if (proposed ==
+             from) {  // The metrics ask for no change; a bound met another step halfway.
     fmt::format_to(out, "stays at {}: {}", to, decision.steps.back().detail);
   } else {
     const Step& step = decision.steps.back();
@@ -129,8 +131,10 @@ std::string to_json(WallTime now, const api::ScalableApp& app, const Observation
   }
   Json steps = Json::array();
   for (const Step& step : decision.steps) {
-    steps.push_back(
-        {{"name", step.name}, {"before", step.before}, {"after", step.after}, {"detail", step.detail}});
+    steps.push_back({{"name", step.name},
+                     {"before", step.before},
+                     {"after", step.after},
+                     {"detail", step.detail}});
   }
   Json record{{"time", format_rfc3339_micro(now)},
               {"namespace", app.metadata.namespace_name},

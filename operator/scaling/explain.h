@@ -1,5 +1,5 @@
-// A decision in words and as a record. The sentence goes into status, events and the log; the record
-// is what /debug/decisions serves. Both are deterministic to the byte. Pure.
+// A decision in words and as a record. The sentence goes into status, events and the log; the
+// record is what /debug/decisions serves. Both are deterministic to the byte. Pure.
 #pragma once
 
 #include <span>

@@ -1,6 +1,8 @@
 #include "operator/scaling/explain.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
 #include <nlohmann/json.hpp>
 
 #include "operator/scaling/test_support.h"
@@ -17,7 +19,7 @@ using test::Timeline;
 
 MetricReading cpu_of(int pod_count, double utilization) {
   MetricReading reading{.name = "cpu"};
-  for (int i = 0; i < pod_count; ++i) reading.per_pod["pod-" + std::to_string(i)] = utilization * 0.1;
+  for (int i = 0; i < pod_count; ++i) reading.per_pod[fmt::format("pod-{}", i)] = utilization * 0.1;
   return reading;
 }
 std::string said(const api::ScalableAppSpec& spec, const Observation& observation) {
@@ -83,8 +85,9 @@ TEST(Sentence, OfAHoldSaysWhatItWaitsFor) {
   EXPECT_EQ(timeline.at(8, {reading("latency", 0.1)}).message,
             "held at 6: scale-down to 3 waits for the operator's first 10s of watching");
   timeline.spec.metrics.push_back(test::backlog());
-  EXPECT_EQ(timeline.at(10, {reading("latency", 0.1), test::missing("backlog", "HTTP 503")}).message,
-            "held at 6: scale-down to 3 waits for missing metrics: backlog (HTTP 503)");
+  EXPECT_EQ(
+      timeline.at(10, {reading("latency", 0.1), test::missing("backlog", "HTTP 503")}).message,
+      "held at 6: scale-down to 3 waits for missing metrics: backlog (HTTP 503)");
 }
 
 TEST(Sentence, OfAQuietAppSaysHowItStands) {
@@ -93,7 +96,8 @@ TEST(Sentence, OfAQuietAppSaysHowItStands) {
             "stays at 3: cpu 58% near 60%; latency 210ms near 200ms");
   EXPECT_EQ(said(app({test::latency()}), test::observe(3, {test::missing("latency", "HTTP 503")})),
             "stays at 3: latency missing (HTTP 503)");
-  EXPECT_EQ(said(app({test::cpu()}), test::observe(0, {}, 2)), "stays at 2: cpu missing (no pod serves yet)");
+  EXPECT_EQ(said(app({test::cpu()}), test::observe(0, {}, 2)),
+            "stays at 2: cpu missing (no pod serves yet)");
   EXPECT_EQ(said(app({}), test::observe(3, {})), "stays at 3: spec.metrics is empty");
 }
 
@@ -133,7 +137,8 @@ TEST(Record, HasTheWholeDecisionInAFixedOrder) {
   object.metadata.namespace_name = "shop";
   object.metadata.name = "web";
   object.metadata.generation = 3;
-  object.spec = app({test::latency(), test::backlog()}, {rules(0, {percent(50, 15)}), rules(0, {})}, 1, 100);
+  object.spec =
+      app({test::latency(), test::backlog()}, {rules(0, {percent(50, 15)}), rules(0, {})}, 1, 100);
   const Observation observation = test::observe(
       12, {reading("latency", 0.34, milliseconds{250}), test::missing("backlog", "HTTP 503")});
   const Decision decision = decide(kNow, object.spec, observation, {});
@@ -141,12 +146,15 @@ TEST(Record, HasTheWholeDecisionInAFixedOrder) {
       to_json(kNow, object, observation, decision),
       R"({"time":"2027-01-15T08:00:00.000000Z","namespace":"shop","name":"web","generation":3,)"
       R"("from":12,"to":18,"reason":"LimitedByPolicy",)"
-      R"("message":"12 -> 18: latency 340ms over 200ms needs 21; held to 18 by scaleUp policy 50%/15s",)"
+      R"("message":"12 -> 18: latency 340ms over 200ms needs 21; )"
+      R"(held to 18 by scaleUp policy 50%/15s",)"
       R"("minReplicas":1,"maxReplicas":100,"pods":{"serving":12,"starting":0,"terminating":0},)"
-      R"("metrics":[{"name":"latency","type":"Latency","target":"200ms","current":"340ms","value":0.34,)"
-      R"("ageMilliseconds":250,"proposedReplicas":21},)"
-      R"({"name":"backlog","type":"QueueLength","target":"20","ageMilliseconds":0,"missing":"HTTP 503"}],)"
-      R"("steps":[{"name":"metrics","before":12,"after":21,"detail":"1 of 2 metrics have a value"},)"
+      R"("metrics":[{"name":"latency","type":"Latency","target":"200ms","current":"340ms",)"
+      R"("value":0.34,"ageMilliseconds":250,"proposedReplicas":21},)"
+      R"({"name":"backlog","type":"QueueLength","target":"20","ageMilliseconds":0,)"
+      R"("missing":"HTTP 503"}],)"
+      R"("steps":[{"name":"metrics","before":12,"after":21,)"
+      R"("detail":"1 of 2 metrics have a value"},)"
       R"({"name":"scaleUpPolicy","before":21,"after":18,"detail":"scaleUp policy 50%/15s"}],)"
       R"("clamps":["scaleUpPolicy"]})");
 }
@@ -154,8 +162,10 @@ TEST(Record, HasTheWholeDecisionInAFixedOrder) {
 TEST(Record, IsJsonWhateverTheServerSaid) {
   api::ScalableApp object;
   object.spec = app({test::latency()});
-  const Observation observation = test::observe(3, {test::missing("latency", "bad \xff \"byte\"\n")});
-  const std::string record = to_json(kNow, object, observation, decide(kNow, object.spec, observation, {}));
+  const Observation observation =
+      test::observe(3, {test::missing("latency", "bad \xff \"byte\"\n")});
+  const std::string record =
+      to_json(kNow, object, observation, decide(kNow, object.spec, observation, {}));
   EXPECT_FALSE(nlohmann::json::parse(record, nullptr, false).is_discarded()) << record;
 }
 

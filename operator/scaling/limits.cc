@@ -1,9 +1,9 @@
 #include "operator/scaling/limits.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
-
-#include <fmt/format.h>
 
 namespace scalableapp::scaling {
 namespace {
@@ -41,7 +41,8 @@ Limit limit_rate(WallTime now, int current, int desired, const api::Behavior& be
     const int change = allowed_change(policy, base);
     const int reach = up ? base + change : base - change;
     const bool further = up == (reach > limit);
-    if (chosen == nullptr || (reach != limit && further == (rules.select_policy == api::SelectPolicy::kMax))) {
+    if (chosen == nullptr ||
+        (reach != limit && further == (rules.select_policy == api::SelectPolicy::kMax))) {
       chosen = &policy;
       limit = reach;
     }

@@ -13,30 +13,30 @@
 namespace scalableapp::scaling {
 
 struct PodState {
-  std::string name = {};
+  std::string name;
   bool serving = false;  // Ready (so warm, where the gate is used) and not terminating.
   bool containers_ready = false;
   bool terminating = false;
   bool finished = false;  // Phase Succeeded or Failed.
   bool pending = false;   // Phase Pending.
-  std::optional<WallTime> ready_since = {};
-  std::optional<WallTime> started_at = {};
+  std::optional<WallTime> ready_since;
+  std::optional<WallTime> started_at;
   double cpu_request_cores = 0;  // 0: none set.
   bool operator==(const PodState&) const = default;
 };
 
-// The latest answer for one metric of the spec, told by name. Neither value, per_pod, idle nor
-// missing set means that there was no answer yet, which counts as missing.
+// The latest answer for one metric of the spec, told by name. With neither value, per_pod nor idle
+// the metric is missing.
 struct MetricReading {
-  std::string name = {};
-  // In the unit of MetricSpec::target: seconds, jobs in the queue, the query's own. For kAverageValue
-  // the total over the app. CPU uses per_pod instead.
-  std::optional<double> value = {};
-  std::map<std::string, double> per_pod = {};  // CPU: cores used, by pod name; averaged over the window.
+  std::string name;
+  // In the unit of MetricSpec::target: seconds, jobs in the queue, the query's own. For
+  // kAverageValue the total over the app. CPU uses per_pod instead.
+  std::optional<double> value;
+  std::map<std::string, double> per_pod;  // CPU: cores used, by pod name; averaged over the window.
   milliseconds age{0};                    // Of the sample, at the time of the decision.
-  // Why there is no value, for a person; beside a value: why there is no newer one. That value counts
-  // until it is stale (signal.h).
-  std::string missing = {};
+  // Why there is no value, for a person; beside a value: why there is no newer one. That value
+  // counts until it is stale (signal.h).
+  std::string missing;
   bool idle = false;  // The query succeeded and there was no traffic in its window (Latency).
   bool operator==(const MetricReading&) const = default;
 };
@@ -45,11 +45,11 @@ struct Observation {
   // What is asked for: the sum of spec.replicas over the live ReplicaSets; pods are never counted,
   // because they lag behind (kubernetes/kubernetes#90461).
   int current_replicas = 0;
-  std::vector<PodState> pods = {};
-  std::vector<MetricReading> readings = {};
+  std::vector<PodState> pods;
+  std::vector<MetricReading> readings;
   bool rollout_in_flight = false;
   // When this process began to observe the app. Unset: for as long as the history reaches back.
-  std::optional<WallTime> observing_since = {};
+  std::optional<WallTime> observing_since;
   bool operator==(const Observation&) const = default;
 };
 

@@ -1,10 +1,11 @@
 // What must hold for every decision, whatever the app, the load and the faults: random apps live
-// through thousands of decisions with pods that start slowly, readings that go missing, rollouts and
-// restarts. A failure prints the seed of its life.
-#include <algorithm>
-#include <random>
-
+// through thousands of decisions with pods that start slowly, readings that go missing, rollouts
+// and restarts. A failure prints its seed; SCALABLEAPP_SEEDS=100 tries a hundred times as many.
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <random>
 
 #include "operator/scaling/explain.h"
 #include "operator/scaling/limits.h"
@@ -16,11 +17,18 @@ namespace {
 
 using test::kNow;
 
+unsigned seeds(unsigned count) {
+  const char* factor = std::getenv("SCALABLEAPP_SEEDS");
+  return count * (factor != nullptr ? static_cast<unsigned>(std::atoi(factor)) : 1);
+}
+
 class Random {
  public:
   explicit Random(unsigned seed) : engine_(seed) {}
   int integer(int low, int high) { return std::uniform_int_distribution<>(low, high)(engine_); }
-  double real(double low, double high) { return std::uniform_real_distribution<>(low, high)(engine_); }
+  double real(double low, double high) {
+    return std::uniform_real_distribution<>(low, high)(engine_);
+  }
   bool chance(double share) { return real(0, 1) < share; }
   template <typename List>
   void shuffle(List& list) {
@@ -51,11 +59,11 @@ api::ScalableAppSpec random_app(Random& random) {
   spec.min_replicas = random.integer(0, 4);
   spec.max_replicas = spec.min_replicas + random.integer(1, 60);
   spec.interval_seconds = random.integer(1, 4);
-  spec.metrics = {test::cpu(random.real(0.3, 0.9)), test::latency(random.real(0.05, 0.5)),
-                  test::backlog(random.integer(1, 50)),
-                  test::metric("custom", api::MetricType::kPrometheus, random.real(1, 100),
-                               random.chance(0.5) ? api::TargetType::kValue
-                                                  : api::TargetType::kAverageValue)};
+  spec.metrics = {
+      test::cpu(random.real(0.3, 0.9)), test::latency(random.real(0.05, 0.5)),
+      test::backlog(random.integer(1, 50)),
+      test::metric("custom", api::MetricType::kPrometheus, random.real(1, 100),
+                   random.chance(0.5) ? api::TargetType::kValue : api::TargetType::kAverageValue)};
   random.shuffle(spec.metrics);
   spec.metrics.resize(static_cast<std::size_t>(random.integer(1, 4)));
   return spec;
@@ -135,7 +143,8 @@ int replicas_at(const std::vector<Change>& log, WallTime time) {
   }
   return log.front().replicas;
 }
-int allowed(const std::vector<Change>& log, WallTime now, int current, const api::ScalingRules& rules, bool up) {
+int allowed(const std::vector<Change>& log, WallTime now, int current,
+            const api::ScalingRules& rules, bool up) {
   if (rules.select_policy == api::SelectPolicy::kDisabled) return current;
   std::vector<int> reach;
   for (const auto& policy : rules.policies) {
@@ -153,7 +162,7 @@ int allowed(const std::vector<Change>& log, WallTime now, int current, const api
 }
 
 TEST(Properties, HoldThroughoutALife) {
-  for (unsigned seed = 1; seed <= 30; ++seed) {
+  for (unsigned seed = 1; seed <= seeds(15); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
     const auto spec = random_app(random);
@@ -208,7 +217,7 @@ TEST(Properties, HoldThroughoutALife) {
 }
 
 TEST(Properties, TheSameArgumentsGiveTheSameBytes) {
-  for (unsigned seed = 1; seed <= 300; ++seed) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     const auto record = [&] {
       Random random(seed);
@@ -225,7 +234,7 @@ TEST(Properties, TheSameArgumentsGiveTheSameBytes) {
 }
 
 TEST(Properties, DecidingAgainWithoutActingChangesNothing) {
-  for (unsigned seed = 1; seed <= 300; ++seed) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
     auto spec = random_app(random);
@@ -242,14 +251,15 @@ TEST(Properties, DecidingAgainWithoutActingChangesNothing) {
 }
 
 TEST(Properties, MoreLoadNeverMeansFewerReplicas) {
-  for (unsigned seed = 1; seed <= 400; ++seed) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     int before = 0;
     Random outer(seed);
     double load = 0;
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 30; ++i) {
       load += outer.real(0, 2);
-      Random random(seed);  // The same app, pods, gaps and history each time; only the load differs.
+      Random random(
+          seed);  // The same app, pods, gaps and history each time; only the load differs.
       const auto spec = random_app(random);
       const int current = random.integer(1, 40);
       api::ScalingHistory history;
@@ -269,7 +279,7 @@ TEST(Properties, MoreLoadNeverMeansFewerReplicas) {
 }
 
 TEST(Properties, TheOrderOfMetricsReadingsAndPodsDoesNotMatter) {
-  for (unsigned seed = 1; seed <= 300; ++seed) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
     auto spec = random_app(random);
@@ -282,7 +292,8 @@ TEST(Properties, TheOrderOfMetricsReadingsAndPodsDoesNotMatter) {
     random.shuffle(observation.pods);
     Decision second = decide(kNow, spec, observation, {});
     std::ranges::sort(second.metrics, {}, [&](const auto& metric) {
-      return std::ranges::find(first.metrics, metric.name, &api::MetricStatus::name) - first.metrics.begin();
+      return std::ranges::find(first.metrics, metric.name, &api::MetricStatus::name) -
+             first.metrics.begin();
     });
     EXPECT_EQ(second, first);
   }
@@ -290,11 +301,12 @@ TEST(Properties, TheOrderOfMetricsReadingsAndPodsDoesNotMatter) {
 
 // With the load steady and every metric answering, an app finds its size and stays there.
 TEST(Properties, ASteadyLoadSettles) {
-  for (unsigned seed = 1; seed <= 40; ++seed) {
+  for (unsigned seed = 1; seed <= seeds(15); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
     auto spec = random_app(random);
-    spec.behavior.scale_up.select_policy = spec.behavior.scale_down.select_policy = api::SelectPolicy::kMax;
+    spec.behavior.scale_up.select_policy = spec.behavior.scale_down.select_policy =
+        api::SelectPolicy::kMax;
     const double load = random.real(1, 60);
     int replicas = random.integer(std::max(1, spec.min_replicas), spec.max_replicas);
     api::ScalingHistory history;
@@ -318,7 +330,9 @@ TEST(Properties, ASteadyLoadSettles) {
     }
     EXPECT_LT(last_change, 5400);
     const int right = static_cast<int>(std::ceil(load - 1e-6));
-    EXPECT_GE(replicas, std::min(spec.max_replicas, static_cast<int>(right / (1.01 + spec.behavior.scale_up.tolerance))));
+    EXPECT_GE(replicas,
+              std::min(spec.max_replicas,
+                       static_cast<int>(right / (1.01 + spec.behavior.scale_up.tolerance))));
   }
 }
 

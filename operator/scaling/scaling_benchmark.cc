@@ -1,6 +1,7 @@
 // Decisions per second on one core: 4 metrics, 12 pods, an hour of history behind a 1 h window.
 // Run: scaling_benchmark [--benchmark_filter=...]
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include "operator/scaling/explain.h"
 #include "operator/scaling/test_support.h"
@@ -20,11 +21,13 @@ Scene scene_after_an_hour() {
   auto behavior = test::hpa_behavior();
   behavior.scale_up.stabilization_window_seconds = 60;
   behavior.scale_down.stabilization_window_seconds = 3600;
-  scene.object.spec = test::app({test::cpu(), test::latency(), test::backlog(), test::needed()}, behavior);
+  scene.object.spec =
+      test::app({test::cpu(), test::latency(), test::backlog(), test::needed()}, behavior);
   MetricReading cpu{.name = "cpu"};
-  for (int i = 0; i < 12; ++i) cpu.per_pod["pod-" + std::to_string(i)] = 0.066;
-  scene.observation = test::observe(
-      12, {cpu, test::reading("latency", 0.21), test::reading("backlog", 245), test::reading("needed", 12)});
+  for (int i = 0; i < 12; ++i) cpu.per_pod[fmt::format("pod-{}", i)] = 0.066;
+  scene.observation =
+      test::observe(12, {cpu, test::reading("latency", 0.21), test::reading("backlog", 245),
+                         test::reading("needed", 12)});
   // An hour of decisions every 2 s over a load that falls, which is what leaves most runs behind.
   for (int second = 0; second < 3600; second += 2) {
     Observation observation = scene.observation;
@@ -39,7 +42,8 @@ void BM_Decide(benchmark::State& state) {
   Scene scene = scene_after_an_hour();
   WallTime now = test::kNow + seconds{3600};
   for (auto _ : state) {
-    Decision decision = decide(now += milliseconds{1}, scene.object.spec, scene.observation, scene.history);
+    Decision decision =
+        decide(now += milliseconds{1}, scene.object.spec, scene.observation, scene.history);
     benchmark::DoNotOptimize(decision.replicas);
     scene.history = std::move(decision.history);
   }

@@ -1,16 +1,17 @@
 #include "operator/scaling/signal.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-
-#include <fmt/format.h>
 
 namespace scalableapp::scaling {
 namespace {
 
 // Far over any cluster's size, and far from overflow in the sums that follow.
 constexpr double kMostReplicas = 1'000'000;
-// 0.66 / 0.6 is a hair over 1.1 in binary; such noise must neither leave the tolerance nor cost a pod.
+// 0.66 / 0.6 is a hair over 1.1 in binary; such noise must neither leave the tolerance nor cost a
+// pod.
 constexpr double kRounding = 1e-9;
 
 int ceil_count(double count) {
@@ -116,17 +117,17 @@ void evaluate_value(const api::ScalableAppSpec& spec, double value, int serving,
 }
 
 // Why the reading cannot be used; empty when it can.
-std::string defect_of(const api::MetricSpec& metric, const MetricReading* reading, milliseconds limit) {
+std::string defect_of(const api::MetricSpec& metric, const MetricReading* reading,
+                      milliseconds limit) {
   if (reading == nullptr) return "no reading yet";
   const bool cpu = metric.type == api::MetricType::kCpu;
   if (!reading->idle && (cpu ? reading->per_pod.empty() : !reading->value)) {
     return reading->missing.empty() ? "no value yet" : reading->missing;
   }
   if (reading->age > limit) {
-    return fmt::format("stale: {} old, over {}{}{}",
-                       format_duration(std::chrono::floor<seconds>(reading->age)),
-                       format_duration(limit), reading->missing.empty() ? "" : "; ",
-                       reading->missing);
+    return fmt::format(
+        "stale: {} old, over {}{}{}", format_duration(std::chrono::floor<seconds>(reading->age)),
+        format_duration(limit), reading->missing.empty() ? "" : "; ", reading->missing);
   }
   if (reading->idle || cpu) return {};
   if (!std::isfinite(*reading->value)) return fmt::format("the value is {}", *reading->value);
@@ -152,10 +153,12 @@ Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::Metri
   signal.metric = &metric;
   if (reading != nullptr) signal.age = reading->age;
   const int current = observation.current_replicas;
-  const auto serving = static_cast<int>(std::ranges::count_if(observation.pods, [](const auto& pod) {
-    return pod.serving && !pod.terminating && !pod.finished;
-  }));
-  const bool needs_pods = metric.type == api::MetricType::kCpu || (!is_total(metric) && current > 0);
+  const auto serving =
+      static_cast<int>(std::ranges::count_if(observation.pods, [](const auto& pod) {
+        return pod.serving && !pod.terminating && !pod.finished;
+      }));
+  const bool needs_pods =
+      metric.type == api::MetricType::kCpu || (!is_total(metric) && current > 0);
   if (needs_pods && serving == 0) {
     signal.waiting = true;
     signal.missing = "no pod serves yet";

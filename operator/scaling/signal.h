@@ -1,16 +1,16 @@
 // One metric -> the replica count it asks for, by HPA v2's documented algorithm
 // (kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale, "Algorithm details"). Pure.
 //
-//   CPU            ratio = (cores used / cores requested) / target over the pods that serve and have a
+//   CPU            ratio = cores used / cores requested / target, over the serving pods that have a
 //                  sample; proposal = ceil(ratio * number of those pods)
 //   kValue         ratio = value / target; proposal = ceil(ratio * serving pods)
-//   kAverageValue  proposal = ceil(total / target); ratio = total / (target * current), for tolerance
+//   kAverageValue  ratio = total / (target * current); proposal = ceil(total / target)
 //
-// Within [1 - scaleDown.tolerance, 1 + scaleUp.tolerance] the proposal is the current count. For CPU,
-// pods without a sample count as 100 % of the target on the way down and 0 on the way up, pods that
-// do not serve yet as 0 on the way up; a ratio that flips by that proposes the current count. No
-// proposal goes against its ratio's direction, and only a total proposes 0: with no pod left there
-// would be no ratio to come back by.
+// Within [1 - scaleDown.tolerance, 1 + scaleUp.tolerance] the proposal is the current count. For
+// CPU, pods without a sample count as 100 % of the target on the way down and 0 on the way up, pods
+// that do not serve yet as 0 on the way up; a ratio that flips by that proposes the current count.
+// No proposal goes against its ratio's direction, and only a total proposes 0: with no pod left
+// there would be no ratio to come back by.
 //
 // A value that is absent, NaN, infinite, negative or too old is missing, never 0.
 #pragma once
@@ -30,8 +30,8 @@ inline constexpr seconds kCpuInitializationPeriod{300};
 struct Signal {
   const api::MetricSpec* metric = nullptr;  // Never null; must outlive the signal.
   std::optional<int> proposal;              // Unset: missing.
-  std::optional<double> value;              // In the target's unit (CPU: utilization of the request).
-  double ratio = 0;                         // Of value to target; only with a value.
+  std::optional<double> value;  // In the target's unit (CPU: utilization of the request).
+  double ratio = 0;             // Of value to target; only with a value.
   bool within_tolerance = false;
   bool idle = false;     // No traffic: proposes the minimum, at least 1.
   bool waiting = false;  // Missing only because no pod serves yet.

@@ -33,8 +33,8 @@ void prune(const Windows& windows, Runs& runs) {
   runs.erase(runs.begin(), kept);
 }
 
-// Of the two nearest counts on one side of the newest run, the one further off takes the other's end:
-// it holds for longer than it should, which errs towards not scaling in both directions.
+// Of the two nearest counts on one side of the newest run, the one further off takes the other's
+// end: it holds for longer than it should, which errs towards not scaling in both directions.
 void merge_nearest(Runs& runs) {
   const int newest = runs.back().replicas;
   auto best = runs.end(), best_next = runs.end();
@@ -55,9 +55,12 @@ void merge_nearest(Runs& runs) {
 
 }  // namespace
 
-milliseconds history_gap(int interval_seconds) { return seconds{std::max(10, 3 * interval_seconds)}; }
+milliseconds history_gap(int interval_seconds) {
+  return seconds{std::max(10, 3 * interval_seconds)};
+}
 
-bool record(WallTime now, int current, int recommended, const api::ScalableAppSpec& spec, Runs& runs) {
+bool record(WallTime now, int current, int recommended, const api::ScalableAppSpec& spec,
+            Runs& runs) {
   for (auto& run : runs) {
     run.until = std::min(run.until, now);
     run.from = std::min(run.from, run.until);

@@ -1,5 +1,5 @@
-// Stabilization windows over a bounded history of recommendations. Pure; the history is a value that
-// the caller keeps (status.history), so that a restart does not forget it.
+// Stabilization windows over a bounded history of recommendations. Pure; the history is a value
+// that the caller keeps (status.history), so that a restart does not forget it.
 //
 // The history is a list of runs of equal recommendations, ordered by their ends. A run counts for a
 // window while its end lies in it. Only runs that the highest of the scaleDown window or the lowest
@@ -14,21 +14,22 @@
 
 namespace scalableapp::scaling {
 
-// Some 3 KiB of status. Only a load that falls or rises without a break for a whole window gets there.
+// Some 5 KiB of status; only a load that falls or rises for a whole window without a break needs
+// it.
 inline constexpr std::size_t kMostRuns = 64;
 
-// After so long without a decision (restart, new leader, API server away) the last recommendation is
-// taken to have stood until now; also what allows status to be written only when it says something new.
+// After so long without a decision (restart, new leader, API server away) the last recommendation
+// is taken to have stood until now. So status need not be written while it merely goes on.
 milliseconds history_gap(int interval_seconds);
 
-// Adds the recommendation of `now`, forgets what no window can need. An empty history begins with the
-// current count, as HPA's does. Ends that lie in the future (the clock was set back) become `now`.
-// True if the recommendation differs from the last one.
+// Adds the recommendation of `now`, forgets what no window can need. An empty history begins with
+// the current count, as HPA's does. Ends that lie in the future (the clock was set back) become
+// `now`. True if the recommendation differs from the last one.
 bool record(WallTime now, int current, int recommended, const api::ScalableAppSpec& spec,
             std::vector<api::RecommendationRun>& runs);
 
 // Moves the current count as little as the windows demand: up to the lowest recommendation of the
-// scaleUp window, down to the highest of the scaleDown window. Expects record() to have been called.
+// scaleUp window, down to the highest of the scaleDown window. Comes after record().
 int stabilize(WallTime now, int current, const api::Behavior& behavior,
               const std::vector<api::RecommendationRun>& runs);
 

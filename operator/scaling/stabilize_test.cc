@@ -1,9 +1,9 @@
 #include "operator/scaling/stabilize.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <random>
-
-#include <gtest/gtest.h>
 
 #include "operator/scaling/test_support.h"
 
@@ -30,7 +30,12 @@ struct Row {
 const Row kRows[] = {
     {"Down waits for the highest of the window", 0, 300, 10, {{0, 8}, {15, 5}, {30, 3}}, 10},
     {"The first recommendation is the current count", 0, 300, 10, {{0, 3}}, 10},
-    {"Down follows when the window has passed", 0, 300, 10, {{0, 10}, {15, 8}, {30, 5}, {300, 3}}, 8},
+    {"Down follows when the window has passed",
+     0,
+     300,
+     10,
+     {{0, 10}, {15, 8}, {30, 5}, {300, 3}},
+     8},
     {"A recommendation at the window's very begin is out", 0, 30, 10, {{0, 10}, {30, 3}}, 3},
     {"A recommendation just within the window counts", 0, 30, 10, {{0, 10}, {29, 3}}, 10},
     {"Up goes at once without a window", 0, 300, 4, {{0, 4}, {15, 9}}, 9},
@@ -63,7 +68,8 @@ TEST(Stabilize, ARecommendationStandsThroughAGap) {
   record(kNow, 9, 9, spec, runs);
   const WallTime later = kNow + std::chrono::hours{1};
   record(later, 9, 2, spec, runs);
-  EXPECT_EQ(stabilize(later, 9, spec.behavior, runs), 9) << "nobody watched: 9 may have been needed";
+  EXPECT_EQ(stabilize(later, 9, spec.behavior, runs), 9)
+      << "nobody watched: 9 may have been needed";
   for (int s = 2; s < 60; s += 2) {
     record(later + seconds{s}, 9, 2, spec, runs);
     ASSERT_EQ(stabilize(later + seconds{s}, 9, spec.behavior, runs), 9);
@@ -110,8 +116,10 @@ TEST(StabilizeProperty, PrunedRunsAnswerLikeTheWholeHistory) {
       record(now, current, wanted, spec, runs);
       int lowest = wanted, highest = wanted;
       for (const auto& [at, replicas] : all) {
-        if (at > second - spec.behavior.scale_up.stabilization_window_seconds) lowest = std::min(lowest, replicas);
-        if (at > second - spec.behavior.scale_down.stabilization_window_seconds) highest = std::max(highest, replicas);
+        if (at > second - spec.behavior.scale_up.stabilization_window_seconds)
+          lowest = std::min(lowest, replicas);
+        if (at > second - spec.behavior.scale_down.stabilization_window_seconds)
+          highest = std::max(highest, replicas);
       }
       const int want = std::clamp(current, lowest, highest);
       ASSERT_EQ(stabilize(now, current, spec.behavior, runs), want) << "second " << second;
@@ -121,8 +129,8 @@ TEST(StabilizeProperty, PrunedRunsAnswerLikeTheWholeHistory) {
   }
 }
 
-// A load that falls (rises) steadily for a whole window needs every run: past the bound the answer may
-// only err towards not scaling.
+// A load that falls (rises) steadily for a whole window needs every run: past the bound the answer
+// may only err towards not scaling.
 TEST(StabilizeProperty, PastTheBoundItErrsTowardsHolding) {
   for (const int slope : {-1, 1}) {
     const auto spec = windows(1800, 1800);

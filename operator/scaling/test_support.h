@@ -2,6 +2,8 @@
 // the other as a controller does: it keeps the history and acts on every decision.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <limits>
 #include <string>
 #include <utility>
@@ -69,7 +71,7 @@ inline api::ScalableAppSpec app(std::vector<api::MetricSpec> metrics,
 
 inline PodState serving_pod(int index, double request = 0.1) {
   PodState pod;
-  pod.name = "pod-" + std::to_string(index);
+  pod.name = fmt::format("pod-{}", index);
   pod.serving = pod.containers_ready = true;
   pod.ready_since = pod.started_at = kLongAgo;
   pod.cpu_request_cores = request;
@@ -117,8 +119,7 @@ inline Observation observe(int serving, std::vector<MetricReading> readings, int
 
 class Timeline {
  public:
-  Timeline(api::ScalableAppSpec app_spec, int start)
-      : spec(std::move(app_spec)), replicas(start) {}
+  Timeline(api::ScalableAppSpec app_spec, int start) : spec(std::move(app_spec)), replicas(start) {}
 
   // Decides with these readings `second` seconds after kNow, and acts.
   Decision at(int second, std::vector<MetricReading> readings) {

@@ -1,0 +1,127 @@
+#include "operator/api/workload.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "operator/api/scalable_app.h"
+
+namespace scalableapp::api {
+namespace {
+
+using nlohmann::json;
+
+Pod pod_of(const char* status) {
+  return decode_pod(json{{"metadata", {{"name", "p"}}}, {"status", json::parse(status)}}).value();
+}
+
+TEST(Pod, KeepsTheSliceThatTheOperatorUses) {
+  const auto pod = decode_pod(json::parse(R"({
+    "metadata":{"name":"web-r1-x","namespace":"demo","uid":"u","labels":{"team":"shop","scalableapp.io/name":"web","scalableapp.io/revision":"r1"},
+      "annotations":{"a":"b"},"managedFields":[{}]},
+    "spec":{"nodeName":"n1","readinessGates":[{"conditionType":"scalableapp.io/warm"}],
+      "containers":[{"name":"c","resources":{"requests":{"cpu":"250m"}}}]},
+    "status":{"phase":"Running","podIP":"10.0.0.7","startTime":"2026-01-31T12:00:00Z",
+      "containerStatuses":[{"restartCount":2,"state":{"running":{}}},{"restartCount":1}],
+      "conditions":[{"type":"PodScheduled","status":"True"},
+        {"type":"ContainersReady","status":"True","lastTransitionTime":"2026-01-31T12:00:05Z"},
+        {"type":"scalableapp.io/warm","status":"True","lastTransitionTime":"2026-01-31T12:00:06Z"},
+        {"type":"Ready","status":"True","lastTransitionTime":"2026-01-31T12:00:06Z"}]}})"));
+  ASSERT_TRUE(pod);
+  const WallTime start = parse_rfc3339("2026-01-31T12:00:00Z").value();
+  const Pod want{.metadata = {.name = "web-r1-x",
+                              .namespace_name = "demo",
+                              .uid = "u",
+                              .labels = {{kAppLabel, "web"}, {kRevisionLabel, "r1"}}},
+                 .phase = "Running",
+                 .pod_ip = "10.0.0.7",
+                 .node_name = "n1",
+                 .has_warm_gate = true,
+                 .scheduled = true,
+                 .containers_ready = true,
+                 .containers_ready_since = start + seconds{5},
+                 .ready = true,
+                 .ready_since = start + seconds{6},
+                 .warm = true,
+                 .warm_since = start + seconds{6},
+                 .started_at = start,
+                 .restart_count = 3,
+                 .cpu_request_cores = 0.25};
+  EXPECT_EQ(*pod, want);
+  EXPECT_FALSE(pod->terminating());
+  EXPECT_FALSE(pod->finished());
+}
+
+TEST(Pod, WhatIsNotTrueIsFalseAndHasNoTime) {
+  const Pod pod = pod_of(R"({"conditions":[
+    {"type":"ContainersReady","status":"False","lastTransitionTime":"2026-01-31T12:00:05Z"},
+    {"type":"Ready","status":"Unknown","lastTransitionTime":"2026-01-31T12:00:06Z"},{"type":"scalableapp.io/warm","status":"False"}]})");
+  EXPECT_FALSE(pod.containers_ready || pod.ready || pod.warm);
+  EXPECT_FALSE(pod.containers_ready_since || pod.ready_since);
+  EXPECT_EQ(pod.unready_since, parse_rfc3339("2026-01-31T12:00:06Z").value());
+}
+
+TEST(Pod, TroubleIsToldInTheKubeletsWords) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"containerStatuses":[{"state":{"waiting":{"reason":"ImagePullBackOff","message":"no such image"}}}]})",
+       "ImagePullBackOff: no such image"},
+      {R"({"containerStatuses":[{"state":{"running":{}}},{"state":{"waiting":{"reason":"CrashLoopBackOff"}}}]})",
+       "CrashLoopBackOff: no message"},
+      {R"({"initContainerStatuses":[{"state":{"waiting":{"reason":"ErrImagePull","message":"m"}}}]})",
+       "ErrImagePull: m"},
+      {R"({"conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/3 nodes"}]})",
+       "Unschedulable: 0/3 nodes"},
+      {R"({"phase":"Failed","reason":"Evicted","message":"low on memory"})",
+       "Evicted: low on memory"},
+      {R"({"containerStatuses":[{"state":{"waiting":{"reason":"ContainerCreating"}}}]})", ""},
+      {R"({"containerStatuses":[{"state":{"waiting":{"reason":"PodInitializing"}}}]})", ""},
+      {R"({"phase":"Running","containerStatuses":[{"state":{"running":{}}}]})", ""},
+      {R"({})", ""},
+  };
+  for (const auto& [status, want] : cases) EXPECT_EQ(pod_of(status).trouble, want) << status;
+}
+
+TEST(Pod, EndsByDeletionOrByPhase) {
+  EXPECT_TRUE(pod_of(R"({"phase":"Failed"})").finished());
+  EXPECT_TRUE(pod_of(R"({"phase":"Succeeded"})").finished());
+  const auto pod = decode_pod(
+      json::parse(R"({"metadata":{"name":"p","deletionTimestamp":"2026-01-31T12:00:00Z"}})"));
+  EXPECT_TRUE(pod->terminating());
+}
+
+TEST(Pod, OfAnyShapeIsReadWithoutHarm) {
+  for (
+      const char* text :
+      {R"({"metadata":{"name":"p"},"spec":[],"status":"x"})",
+       R"({"metadata":{"name":"p"},"spec":{"readinessGates":"x","containers":{"a":1}},"status":{"conditions":{},"containerStatuses":[3]}})"}) {
+    EXPECT_TRUE(decode_pod(json::parse(text))) << text;
+  }
+  EXPECT_EQ(decode_pod(json::parse("{}")).error().code, ErrorCode::kDecode);
+}
+
+TEST(ReplicaSet, KeepsTheSliceThatTheOperatorUses) {
+  const auto replica_set = decode_replica_set(json::parse(R"({
+    "metadata":{"name":"web-r1","labels":{"team":"shop","scalableapp.io/revision":"r1"},
+      "annotations":{"scalableapp.io/template-hash":"h","other":"x"}},
+    "spec":{"replicas":4,"template":{"spec":{}}},
+    "status":{"replicas":3,"readyReplicas":2,"observedGeneration":7,
+      "conditions":[{"type":"ReplicaFailure","status":"True","reason":"FailedCreate","message":"exceeded quota","lastTransitionTime":"2026-01-31T12:00:00Z"}]}})"));
+  ASSERT_TRUE(replica_set);
+  const ReplicaSet want{.metadata = {.name = "web-r1", .labels = {{kRevisionLabel, "r1"}}},
+                        .spec_replicas = 4,
+                        .status_replicas = 3,
+                        .ready_replicas = 2,
+                        .observed_generation = 7,
+                        .template_hash = "h",
+                        .failure = "FailedCreate: exceeded quota",
+                        .failure_since = parse_rfc3339("2026-01-31T12:00:00Z").value()};
+  EXPECT_EQ(*replica_set, want);
+}
+
+TEST(ReplicaSet, WantsOneReplicaIfItDoesNotSay) {
+  EXPECT_EQ(decode_replica_set(json::parse(R"({"metadata":{"name":"r"}})"))->spec_replicas, 1);
+  EXPECT_FALSE(decode_replica_set(json::parse("null")));
+}
+
+}  // namespace
+}  // namespace scalableapp::api
