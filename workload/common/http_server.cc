@@ -286,8 +286,9 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& o
                                                       HttpHandler handler) {
   auto server = std::make_unique<BeastServer>(options, std::move(handler));
   if (const auto error = server->listen()) {
-    return fail(ErrorCode::kUnavailable, fmt::format("cannot listen on {}:{}: {}", options.address,
-                                                     options.port, error.message()));
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("--{}={}: cannot listen on {}: {}", options.port_flag, options.port,
+                            options.address, error.message()));
   }
   return server;
 }

@@ -46,7 +46,8 @@ using HttpHandler = std::function<void(HttpRequest, Respond)>;
 
 struct HttpServerOptions {
   std::string address = "0.0.0.0";
-  int port = 0;  // 0: any free one.
+  int port = 0;                    // 0: any free one.
+  const char* port_flag = "port";  // The flag to name if the port cannot be had.
   int threads = 1;
   std::size_t max_connections = 10'000;    // More are closed as they come: memory stays bounded.
   std::size_t max_body_bytes = 64 * 1024;  // More: 413.

@@ -401,7 +401,10 @@ class Engine final : public Generator {
     const std::int64_t second = std::exchange(current_second_, unix_seconds());
     const bool is_active = run_ && !is_over_;
     const double elapsed = run_ ? to_seconds(instant_now() - run_->began) : 0;
-    const double rate = run_ && run_->next ? run_->schedule.rate_at(elapsed) : 0;
+    // In the middle of the second that is over; a stopped run asks for nothing.
+    const double rate = run_ && (run_->next || !run_->record.was_stopped)
+                            ? run_->schedule.rate_at(elapsed - 0.5)
+                            : 0;
     counters_.rate.Set(rate);
     const auto rows = timeline_.rows().size();
     timeline_.close_second(second, rate, open_, is_active);

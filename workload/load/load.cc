@@ -38,7 +38,10 @@ class RunningLoadServer final : public LoadServer {
 
   Result<void> open() {
     auto admin = HttpServer::start(
-        {.address = options_.address, .port = options_.admin_port, .max_connections = 256},
+        {.address = options_.address,
+         .port = options_.admin_port,
+         .port_flag = "admin-port",
+         .max_connections = 256},
         [this](const HttpRequest& request, const Respond& respond) { answer(request, respond); });
     if (!admin) return tl::unexpected(admin.error());
     admin_ = std::move(*admin);

@@ -34,7 +34,10 @@ constexpr std::size_t kMaxRedisQueue = 256;
 // The pod's grace period is 30 s: after the drain there is this much for what is in work.
 constexpr seconds kFinishTimeout{15};
 
-HttpResponse json_response(int status, const json& body) { return {status, body.dump() + "\n"}; }
+// Users' names and job ids are bytes of the client, which need not be UTF-8.
+HttpResponse json_response(int status, const json& body) {
+  return {status, body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
+}
 
 HttpResponse unavailable(std::string_view why) {
   auto response = error_response(503, why);
@@ -73,7 +76,10 @@ class RunningService final : public Service {
     });
     if (!server) return tl::unexpected(server.error());
     server_ = std::move(*server);
-    listen = {.address = options_.address, .port = options_.admin_port, .max_connections = 256};
+    listen = {.address = options_.address,
+              .port = options_.admin_port,
+              .port_flag = "admin-port",
+              .max_connections = 256};
     auto admin =
         HttpServer::start(listen, [this](const HttpRequest& request, const Respond& respond) {
           respond(answer_admin(request));

@@ -91,7 +91,10 @@ class RunningWorker final : public Worker {
 
   Result<void> open() {
     auto admin = HttpServer::start(
-        {.address = options_.address, .port = options_.admin_port, .max_connections = 256},
+        {.address = options_.address,
+         .port = options_.admin_port,
+         .port_flag = "admin-port",
+         .max_connections = 256},
         [this](const HttpRequest& request, const Respond& respond) { respond(answer(request)); });
     if (!admin) return tl::unexpected(admin.error());
     admin_ = std::move(*admin);

@@ -1,0 +1,244 @@
+#include "workload/load/generator.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "workload/common/http_server.h"
+#include "workload/load/load.h"
+#include "workload/load/record.h"
+#include "workload/testing/eventually.h"
+#include "workload/testing/http_probe.h"
+#include "workload/testing/process.h"
+#include "workload/testing/rude_server.h"
+
+namespace scalableapp::workload {
+namespace {
+
+using nlohmann::json;
+
+// A server whose answers the test decides.
+class GeneratorTest : public ::testing::Test {
+ protected:
+  void serve(HttpHandler handler) {
+    server_ = HttpServer::start({.address = "127.0.0.1"}, std::move(handler)).value();
+    options_.target = "http://127.0.0.1:" + std::to_string(server_->port());
+    options_.mix = "/=1";
+    options_.address = "127.0.0.1";
+    options_.admin_port = 0;
+    options_.quiet = true;
+  }
+  json play(const std::string& profile) {
+    options_.profile = profile;
+    return json::parse(LoadServer::start(options_).value()->play({}).value());
+  }
+  static void ok(const HttpRequest&, const Respond& respond) { respond({}); }
+
+  std::unique_ptr<HttpServer> server_;
+  LoadOptions options_;
+};
+
+TEST_F(GeneratorTest, OffersWhatTheProfileSaysAndReportsEachPhase) {
+  serve(ok);
+  const auto report = play("50:1s,200:1s");
+  EXPECT_EQ(report["total"]["offered"], 250);
+  EXPECT_EQ(report["total"]["completed"], 250);
+  EXPECT_EQ(report["total"]["failed"], 0);
+  EXPECT_EQ(report["phases"][0]["offered"], 50);
+  EXPECT_EQ(report["phases"][1]["offered"], 200);
+  EXPECT_EQ(report["phases"][1]["name"], "200:1s");
+  EXPECT_EQ(report["total"]["offered_per_second"], 125);
+  std::uint64_t in_seconds = 0;
+  for (const auto& second : report["seconds"])
+    in_seconds += second["completed"].get<std::uint64_t>();
+  EXPECT_EQ(in_seconds, 250u);
+  EXPECT_GT(report["total"]["latency_ms"]["p50"], 0);
+}
+
+TEST_F(GeneratorTest, LatencyCountsFromTheIntendedStartWhenTheServerStalls) {
+  // The first answer is held back, on the only connection, until thirty more are due: a closed loop
+  // would have sent one slow request and then fast ones.
+  std::mutex mutex;
+  Respond held;
+  bool is_first = true;
+  serve([&](const HttpRequest&, const Respond& respond) {
+    const std::lock_guard lock(mutex);
+    if (std::exchange(is_first, false)) {
+      held = respond;
+    } else {
+      respond({});
+    }
+  });
+  options_.max_connections = 1;
+  options_.profile = "100:500ms";
+  const auto generator = LoadServer::start(options_).value();
+  auto report = std::async(std::launch::async, [&] { return generator->play({}).value(); });
+  ASSERT_TRUE(eventually(
+      [&] { return metric(generator->admin_port(), "load_offered_requests_total") >= 31; }));
+  {
+    const std::lock_guard lock(mutex);
+    held({});
+  }
+  const auto total = json::parse(report.get())["total"];
+  EXPECT_EQ(total["completed"], 50);
+  EXPECT_GT(total["latency_ms"]["max"], 290);
+  EXPECT_GT(total["latency_ms"]["p50"], 40);
+  EXPECT_TRUE(total["generator_was_bottleneck"]) << "one connection was its own limit";
+}
+
+TEST_F(GeneratorTest, OutcomesAreToldApart) {
+  std::vector<Respond> hanging;  // Of the server's one thread, until it has nothing more to do.
+  serve([&](const HttpRequest& request, const Respond& respond) {
+    if (request.path == "/hang") return hanging.push_back(respond);
+    respond({std::stoi(request.path.substr(1)), "x"});
+  });
+  options_.timeout = milliseconds(200);
+  options_.mix = "/200=1,/404=1,/503=1,/500=1,/hang=1";
+  const auto total = play("200:500ms")["total"];
+  EXPECT_EQ(total["offered"], 100);
+  for (const char* kind : {"status_4xx", "shed", "status_5xx", "timeout"}) {
+    EXPECT_GT(total["failures"].value(kind, 0), 5) << kind;
+  }
+  EXPECT_EQ(total["completed"].get<int>() + total["failed"].get<int>(), 100);
+}
+
+TEST_F(GeneratorTest, ARefusedConnectionIsAFailure) {
+  serve(ok);
+  options_.target = "http://127.0.0.1:" + std::to_string(free_port());
+  EXPECT_EQ(play("20:200ms")["total"]["failures"]["connect"], 4);
+}
+
+TEST_F(GeneratorTest, ARequestOnAConnectionThatWasClosedMeanwhileIsSentOnceMore) {
+  serve(ok);
+  const RudeServer rude;
+  options_.target = "http://127.0.0.1:" + std::to_string(rude.port());
+  options_.connection_lifetime = seconds(60);
+  const auto total = play("50:500ms")["total"];
+  EXPECT_EQ(total["completed"], 25);
+  EXPECT_EQ(total["failed"], 0);
+  EXPECT_GT(total["retried"], 5);
+  EXPECT_EQ(total["retried"], rude.closed());
+}
+
+TEST_F(GeneratorTest, ConnectionsAreReusedAndRecycled) {
+  serve(ok);
+  options_.connection_lifetime = milliseconds(1);
+  EXPECT_EQ(play("50:500ms")["total"]["failed"], 0);
+  options_.connection_lifetime = seconds(60);
+  options_.profile = "50:500ms";
+  const auto generator = LoadServer::start(options_).value();
+  ASSERT_TRUE(generator->play({}));
+  EXPECT_LT(metric(generator->admin_port(), "load_connections"), 10);
+  EXPECT_GE(metric(generator->admin_port(), "load_connections"), 1);
+}
+
+TEST_F(GeneratorTest, CookiesOfAUserComeBackToTheServer) {
+  std::atomic<int> with = 0;
+  std::atomic<int> without = 0;
+  serve([&](const HttpRequest& request, const Respond& respond) {
+    if (request.cookie("session") == "abc") {
+      ++with;
+      return respond({});
+    }
+    ++without;
+    respond({200, "", "text/plain", {{"Set-Cookie", "session=abc; Path=/"}}});
+  });
+  options_.users = 1;
+  play("50:1s");
+  EXPECT_GT(with, 40);
+  EXPECT_GE(without, 1);
+}
+
+TEST_F(GeneratorTest, AStopEndsTheRunEarlyAndSaysSo) {
+  serve(ok);
+  options_.profile = "100:1h";
+  const auto generator = LoadServer::start(options_).value();
+  std::stop_source stop;
+  auto report =
+      std::async(std::launch::async, [&] { return generator->play(stop.get_token()).value(); });
+  ASSERT_TRUE(eventually(
+      [&] { return metric(generator->admin_port(), "load_offered_requests_total") >= 20; }));
+  stop.request_stop();
+  const auto parsed = json::parse(report.get());
+  EXPECT_TRUE(parsed["stopped_early"]);
+  EXPECT_EQ(parsed["total"]["offered"], parsed["total"]["completed"]);
+  EXPECT_LT(parsed["total"]["duration_seconds"], 60);
+}
+
+TEST_F(GeneratorTest, ServesCommandsAndShowsWhatHappens) {
+  serve(ok);
+  options_.serve = true;
+  const auto generator = LoadServer::start(options_).value();
+  const int admin = generator->admin_port();
+  EXPECT_FALSE(json::parse(http_get(admin, "/stats").body)["running"]);
+  EXPECT_EQ(http_post(admin, "/start", R"({"profile":"40:3x"})").status, 400);
+  EXPECT_EQ(http_post(admin, "/start", R"({"profile":"100:3600s","seed":7})").status, 200);
+  ASSERT_TRUE(eventually([&] {
+    const auto stats = json::parse(http_get(admin, "/stats").body);
+    return stats["running"] && stats["last_second"]["completed"] > 0 &&
+           !stats["last_second"]["p99_ms"].is_null();
+  }));
+  EXPECT_EQ(http_post(admin, "/start", R"({"profile":"200:3600s"})").status, 200)
+      << "replaces the first";
+  ASSERT_TRUE(eventually([&] {
+    return json::parse(http_get(admin, "/stats").body)["last_second"]["offered"] >= 180;
+  }));
+  EXPECT_EQ(http_post(admin, "/stop").status, 200);
+  ASSERT_TRUE(eventually([&] { return !json::parse(http_get(admin, "/stats").body)["running"]; }));
+  const auto seconds_list = json::parse(http_get(admin, "/timeline").body)["seconds"];
+  ASSERT_GE(seconds_list.size(), 2u);
+  for (std::size_t index = 1; index < seconds_list.size(); ++index) {
+    EXPECT_EQ(seconds_list[index]["time"], seconds_list[index - 1]["time"].get<int>() + 1);
+  }
+  const auto since = std::to_string(seconds_list.back()["time"].get<int>());
+  EXPECT_EQ(json::parse(http_get(admin, "/timeline?since=" + since).body)["seconds"].size(), 1u);
+  EXPECT_EQ(http_get(admin, "/timeline?since=x").status, 400);
+  EXPECT_EQ(http_get(admin, "/start").status, 405);
+}
+
+TEST_F(GeneratorTest, WithoutServeItTakesNoCommands) {
+  serve(ok);
+  const auto generator = LoadServer::start(options_).value();
+  EXPECT_EQ(http_post(generator->admin_port(), "/start", "{}").status, 403);
+}
+
+TEST(Timeline, SecondsWithNothingGoingOnLeaveNoRow) {
+  Timeline timeline;
+  timeline.close_second(10, 0, 0, false);
+  timeline.close_second(11, 5, 0, true);
+  timeline.current().offered = 3;
+  timeline.close_second(12, 0, 0, false);
+  ASSERT_EQ(timeline.rows().size(), 2u);
+  EXPECT_EQ(timeline.row_of(12).offered, 3u);
+  EXPECT_EQ(timeline.row_of(10).offered, 0u);
+}
+
+TEST(Timeline, TwoRunsWithinASecondShareItsRow) {
+  Timeline timeline;
+  timeline.current().offered = 3;
+  timeline.close_second(12, 0, 0, true);
+  timeline.current().offered = 4;
+  timeline.close_second(12, 0, 0, true);
+  ASSERT_EQ(timeline.rows().size(), 1u);
+  EXPECT_EQ(timeline.rows()[0].offered, 7u);
+}
+
+TEST(Timeline, TheLastFiveSecondsForgetTheSixth) {
+  Timeline timeline;
+  timeline.current().count(Outcome::kOk, seconds(9));
+  timeline.close_second(0, 0, 0, true);
+  for (int second = 1; second < 5; ++second) {
+    timeline.current().count(Outcome::kOk, milliseconds(1));
+    timeline.close_second(second, 0, 0, true);
+  }
+  EXPECT_EQ(timeline.last_five().max(), seconds(9));
+  timeline.close_second(5, 0, 0, true);
+  EXPECT_EQ(timeline.last_five().max(), milliseconds(1));
+  EXPECT_EQ(timeline.last_five().count(), 4u);
+}
+
+}  // namespace
+}  // namespace scalableapp::workload
