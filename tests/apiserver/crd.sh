@@ -18,6 +18,8 @@ for file in tests/manifests/invalid/*.yaml; do
 done
 check "defaults are filled in" "$(kubectl -n crd-test get sapp worker -o jsonpath='{.spec.behavior.scaleUp.policies[0].value} {.spec.rollout.maxSurge} {.spec.intervalSeconds}')" "100 25% 2"
 check "kubectl scale sets the override" "$(kubectl -n crd-test scale scalableapp/web --replicas=4 2>&1; kubectl -n crd-test get sapp web -o jsonpath='{.spec.replicas.override}')" 4
+check "the scale of an app without an override is 0" "$(kubectl get --raw /apis/scalableapp.io/v1alpha1/namespaces/crd-test/scalableapps/worker/scale 2>&1 | tr -d ' ' | grep -o '"spec":{[^}]*}')" '"spec":{'
+check "kubectl scale to 0 removes the override" "$(kubectl -n crd-test scale scalableapp/web --replicas=0 2>&1; kubectl -n crd-test get sapp web -o jsonpath='override={.spec.replicas.override}')" override=0
 check "kubectl scale beyond max is refused" "$(kubectl -n crd-test scale scalableapp/web --replicas=40 2>&1)" "must be from replicas.min to replicas.max"
 check "columns are printed" "$(kubectl -n crd-test get sapp)" "MIN   MAX   DESIRED"
 check "every field is described" "$(kubectl explain scalableapp.spec.behavior.scaleUp.policies 2>&1)" "How much may change in a period"
