@@ -120,6 +120,12 @@ need_command() {
   command -v "$1" >/dev/null || fail "no '$1' on PATH" "install it (on Debian: the package $2) and run this again"
 }
 
+# A minimal Python has the command and not the modules.
+need_python() {
+  if python3 -c 'import csv, json, urllib.request' 2>/dev/null; then return 0; fi
+  need_packages python3
+}
+
 update_package_lists_once() {
   local stamp=$cache/apt-updated
   if [ -n "$(find "$stamp" -mmin -60 2>/dev/null)" ] && ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; then return 0; fi

@@ -112,6 +112,10 @@ stop_docker_if_ours() {
     say "no Docker daemon of ours runs"
     return 0
   fi
+  if [ -n "$(docker ps -q)" ]; then
+    say "our Docker daemon stays up: it runs other containers"
+    return 0
+  fi
   step "stopping our Docker daemon (pid $pid); its images stay in $docker_dir"
   kill "$pid"
   while kill -0 "$pid" 2>/dev/null; do

@@ -122,7 +122,7 @@ image_from_binary() {
   done < <(shared_libraries "$binary" "$root")
 
   inputs=$({
-    printf '%s\n' "format 1" "$entrypoint" "$user"
+    printf '%s\n' "format 2" "$entrypoint" "$user"
     for source in "${files[@]}"; do
       printf '%s %s\n' "${source#*:}" "$(sha256sum <"${source%%:*}")"
     done
@@ -134,6 +134,8 @@ image_from_binary() {
     destination=${source#*:}
     copy_into "$stage" "${source%%:*}" "$destination"
   done
+  # Most of a program of ours is symbols; they stay in build/.
+  if command -v strip >/dev/null; then strip --strip-unneeded "$stage$entrypoint"; fi
   chmod 755 "$stage$entrypoint"
   stage_users_and_tmp "$stage"
   with_log "image-${tag//[^a-z0-9.]/-}" import_stage "$stage" "$tag" "$entrypoint" "$user" "$inputs"

@@ -48,7 +48,10 @@ stack_up() {
   export KUBECONFIG
   PATH=$cache/bin:$PATH
   stack_images
-  cluster_load "$name" "$operator_image:$operator_tag" "$workload_image:$workload_tag" "$prometheus_image" "$redis_image"
+  # :dev is what examples/ name, for whoever applies them as they are.
+  docker tag "$workload_image:$workload_tag" "$workload_image:dev"
+  cluster_load "$name" "$operator_image:$operator_tag" "$workload_image:$workload_tag" "$workload_image:dev" \
+    "$prometheus_image" "$redis_image"
   step "charts"
   release prometheus monitoring monitoring \
     --set "image.repository=${prometheus_image%:*},image.tag=${prometheus_image##*:}"

@@ -7,6 +7,8 @@ reaches the cluster. Not a Kubernetes client: it asks a handful of questions and
 import json
 import re
 import subprocess
+import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -17,14 +19,18 @@ class ClusterApi:
         self.kubectl = kubectl
         self.namespace = namespace
         self.monitoring_namespace = monitoring_namespace
-        self.proxy = subprocess.Popen([kubectl, "proxy", "--port=0"], stdout=subprocess.PIPE, text=True)
+        self.proxy = subprocess.Popen([kubectl, "proxy", "--port=0"], stdout=subprocess.PIPE,
+                                      stderr=subprocess.DEVNULL, text=True)
         line = self.proxy.stdout.readline()
         found = re.search(r"127\.0\.0\.1:(\d+)", line)
         if not found:
             raise RuntimeError(f"kubectl proxy did not start: {line.strip() or 'no output'}")
         self.base = f"http://127.0.0.1:{found.group(1)}"
+        self.apps = {}
+        self.closing = False
 
     def close(self):
+        self.closing = True
         self.proxy.terminate()
         self.proxy.wait()
 
@@ -35,6 +41,13 @@ class ClusterApi:
         except (OSError, ValueError):
             return None
 
+    def answers(self, path, timeout=1.0):
+        try:
+            with urllib.request.urlopen(self.base + path, timeout=timeout) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
     def post(self, path, body=None, timeout=5.0):
         request = urllib.request.Request(
             self.base + path, data=json.dumps(body or {}).encode(), method="POST",
@@ -42,8 +55,29 @@ class ClusterApi:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             return answer.read().decode()
 
+    def watch_scalable_apps(self, on_change):
+        """From now on scalable_app() answers from a watch, and on_change(app) runs for every version of
+        every app, on a thread of its own. An outage leaves the last known state and is watched through."""
+        path = f"/apis/scalableapp.io/v1alpha1/namespaces/{self.namespace}/scalableapps?watch=1"
+
+        def follow():
+            while not self.closing:
+                try:
+                    with urllib.request.urlopen(self.base + path, timeout=60) as stream:
+                        for line in stream:
+                            event = json.loads(line)
+                            if event.get("type") in ("ADDED", "MODIFIED"):
+                                self.apps[event["object"]["metadata"]["name"]] = event["object"]
+                                on_change(event["object"])
+                except (OSError, ValueError):
+                    time.sleep(0.2)
+
+        for app in (self.get(path.partition("?")[0]) or {}).get("items", []):
+            self.apps[app["metadata"]["name"]] = app
+        threading.Thread(target=follow, daemon=True).start()
+
     def scalable_app(self, name):
-        return self.get(f"/apis/scalableapp.io/v1alpha1/namespaces/{self.namespace}/scalableapps/{name}")
+        return self.apps.get(name)
 
     def load_pod(self):
         pods = self.get(f"/api/v1/namespaces/{self.namespace}/pods?labelSelector=app.kubernetes.io%2Fname%3Dload")

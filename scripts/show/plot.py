@@ -17,7 +17,7 @@ def nice_top(value):
     if value <= 0:
         return 1.0
     power = 10 ** math.floor(math.log10(value))
-    for step in (1, 2, 2.5, 5, 10):
+    for step in (1, 2, 4, 6, 8, 10):
         if value <= step * power:
             return step * power
     return 10 * power
@@ -112,7 +112,7 @@ def draw(rows, phases, target_ms, title):
                     max(10 ** math.ceil(math.log10(max(highest("p99_ms"), 100))), target_ms * 10), log_from=10)
     latency.level(target_ms, RED, f"target {target_ms:g} ms")
     latency.line(column("p99_ms"), PURPLE)
-    replicas = Panel(2, "web replicas", span, highest("desired", "ready") + 1)
+    replicas = Panel(2, "web replicas", span, 4 * math.ceil(max(highest("desired", "ready"), 1) / 4))
     replicas.line(column("desired"), ORANGE, step=True, dash="6 3")
     replicas.line(column("ready"), GREEN, step=True, width=2.4)
     replicas.line(column("warming"), MUTED, step=True)

@@ -21,7 +21,9 @@ from cluster_api import ClusterApi
 from plot import draw
 
 COLUMNS = ["second", "time", "phase", "offered", "served", "failed", "p50_ms", "p99_ms", "target_ms", "cpu_percent",
-           "queue", "desired", "ready", "warming", "terminating", "worker_desired", "worker_ready", "revision"]
+           "queue", "desired", "ready", "warming", "terminating", "worker_desired", "worker_ready", "revision",
+           "operator_mib", "operator_cpu_percent"]
+OPERATOR_NAMESPACE = "scalableapp-system"
 BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -29,6 +31,11 @@ def milliseconds(text):
     """'250ms' or '1.5s' or '1m2s' -> 250.0"""
     units = {"ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6}
     return sum(float(n) * units[u] for n, u in re.findall(r"([\d.]+)(ms|s|m|h)", text or ""))
+
+
+def cores(quantity):
+    """'70m' -> 0.07, '2' -> 2.0"""
+    return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
 
 
 def instant(text):
@@ -44,7 +51,7 @@ class Show:
     def __init__(self, options):
         self.options = options
         self.api = ClusterApi(options.kubectl, options.namespace, "monitoring")
-        self.rows, self.phases, self.decisions, self.changes = [], [], [], []
+        self.rows, self.seconds, self.phases, self.decisions = [], [], [], []
         self.started = time.time()
         self.phase = ""
         self.load_pod = None
@@ -69,6 +76,39 @@ class Show:
                                        f"look at: kubectl -n {self.options.namespace} logs deploy/load") from error
                 time.sleep(1)
 
+    def stop_load(self):
+        try:
+            self.api.post(self.api.load_path(self.api.load_pod(), "/stop"))
+        except OSError:
+            pass  # It stops by itself at the end of its profile.
+
+    def begin_at_rest(self):
+        """Watches from now on, waits until web is at rest, starts the clock and returns web."""
+        self.api.watch_scalable_apps(self.note_decision)
+        web = self.api.scalable_app("web")
+        if web is None:
+            raise RuntimeError(f"there is no ScalableApp web in namespace {self.options.namespace}")
+        self.cpu_request_cores = cores(web["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"])
+        self.wait_for_rest(web["spec"]["replicas"]["min"])
+        self.started = time.time()
+        return web
+
+    def wait_for_rest(self, minimum):
+        """An earlier show, or a changed manifest, may still be at work: a measurement begins at rest."""
+        deadline, told = time.time() + 180, False
+        while True:
+            status = (self.api.scalable_app("web") or {}).get("status", {})
+            if (status.get("desiredReplicas") == status.get("readyReplicas") == status.get("replicas") == minimum
+                    and status.get("currentRevision") == status.get("updatedRevision")):
+                return
+            if time.time() > deadline:
+                raise RuntimeError("ScalableApp web did not come to rest at its minimum of "
+                                   f"{minimum} in 180 s; look at: kubectl -n {self.options.namespace} describe scalableapp web")
+            if not told:
+                print(f"waiting for web to be at rest ({status.get('readyReplicas')} of {minimum} ready)", flush=True)
+                told = True
+            time.sleep(0.5)
+
     def begin(self, name, note=""):
         self.phase = name
         self.phases.append((self.now(), name))
@@ -77,6 +117,9 @@ class Show:
 
     def now(self):
         return round(time.time() - self.started, 1)
+
+    def seconds_into(self, decision):
+        return round(instant(decision[0]) - self.started, 1)
 
     def run_for(self, duration_seconds, until=None):
         """Watches for the time given, or until `until(row)` has held for three rows running."""
@@ -107,23 +150,24 @@ class Show:
             "p50_ms": last.get("p50_ms"), "p99_ms": last.get("p99_ms"),
             "cpu_percent": self.api.prometheus(
                 f'100 * sum(rate(process_cpu_seconds_total{{namespace="{namespace}",pod=~"web-.*"}}[10s]))'
-                f' / (count(up{{namespace="{namespace}",pod=~"web-.*"}}) * 0.1)'),
+                f' / (count(up{{namespace="{namespace}",pod=~"web-.*"}}) * {self.cpu_request_cores})'),
             "queue": self.api.prometheus(f'max(queue_length{{namespace="{namespace}",queue="jobs"}})'),
             "desired": status.get("desiredReplicas"), "ready": status.get("readyReplicas"),
             "warming": status.get("warmingReplicas"), "terminating": status.get("terminatingReplicas"),
             "worker_desired": (worker or {}).get("status", {}).get("desiredReplicas"),
             "worker_ready": (worker or {}).get("status", {}).get("readyReplicas"),
             "revision": status.get("currentRevision"),
+            "operator_mib": self.api.prometheus(
+                f'max(process_resident_memory_bytes{{namespace="{OPERATOR_NAMESPACE}"}}) / 2^20'),
+            "operator_cpu_percent": self.api.prometheus(
+                f'100 * max(rate(process_cpu_seconds_total{{namespace="{OPERATOR_NAMESPACE}"}}[20s]))'),
         }
-        for app in (web, worker):
-            self.note_decision(app)
-        if self.rows and row["desired"] is not None and self.rows[-1]["desired"] not in (None, row["desired"]):
-            self.changes.append((row["second"], self.rows[-1]["desired"], row["desired"]))
         self.rows.append(row)
         return row
 
     def note_decision(self, app):
-        decision = (app or {}).get("status", {}).get("lastDecision")
+        """Runs for every status the operator writes, so that no decision is missed between two looks."""
+        decision = app.get("status", {}).get("lastDecision")
         if not decision or decision["from"] == decision["to"]:
             return
         entry = (decision["time"], app["metadata"]["name"], decision["from"], decision["to"],
@@ -182,15 +226,31 @@ class Show:
     def phase_start(self, name):
         return next((at for at, phase in self.phases if phase == name), None)
 
+    def phase_at(self, second):
+        return next((name for at, name in reversed(self.phases) if at <= second), None)
+
     def merge_generator_timeline(self):
-        """The generator's own per-second record replaces what was sampled: no second is missed."""
+        """The generator's own seconds: no request is missed or counted twice, whenever a row was sampled."""
         answer = self.api.get(self.api.load_path(self.load_pod, "/timeline"), timeout=10) if self.load_pod else None
-        by_second = {int(entry["time"]): entry for entry in (answer or {}).get("seconds", [])}
+        entries = (answer or {}).get("seconds", [])
+        by_second = {int(entry["time"]): entry for entry in entries}
         for row in self.rows:
             entry = by_second.get(int(self.started + row["second"]) - 1)
             if entry:
                 row.update(offered=entry["offered"], served=entry["completed"], failed=entry["failed"],
                            p50_ms=entry["p50_ms"], p99_ms=entry["p99_ms"])
+        last = self.rows[-1]["second"] if self.rows else 0
+        self.seconds = [dict(entry, phase=self.phase_at(entry["time"] - self.started)) for entry in entries
+                        if 0 <= entry["time"] - self.started <= last]
+
+    def total(self, figure, *phases):
+        """Of the generator's seconds; of all phases if none is named."""
+        return sum(entry[figure] for entry in self.seconds if not phases or entry["phase"] in phases)
+
+    def violation_seconds(self, *phases):
+        """Seconds with p99 over the target, a failed request, or requests and no answer."""
+        return sum(1 for entry in self.seconds if (not phases or entry["phase"] in phases) and (
+            (entry["p99_ms"] is None and entry["offered"] > 0) or (entry["p99_ms"] or 0) > self.target_ms or entry["failed"] > 0))
 
     def summary(self):
         spike, calm, rollout = (self.phase_start(n) for n in ("spike", "calm", "rollout"))
@@ -198,15 +258,14 @@ class Show:
         def rows_of(*names):
             return [r for r in self.rows if r["phase"] in names]
 
-        def violation_seconds(rows):
-            return sum(1 for r in rows if (r["p99_ms"] or 0) > self.target_ms or (r["failed"] or 0) > 0)
-
-        ups = [d for d in self.decisions if d[1] == "web" and d[3] > d[2] and instant(d[0]) - self.started >= spike - 0.5]
-        first_up = instant(ups[0][0]) - self.started - spike if ups else None
+        ups = [d for d in self.decisions if d[1] == "web" and d[3] > d[2] and self.seconds_into(d) >= spike - 0.5]
+        first_up = self.seconds_into(ups[0]) - spike if ups else None
         first_wave = None
         if ups:  # The pods the first step asked for: when were that many ready?
             first_wave = next((r["second"] - spike for r in self.rows if r["second"] >= spike and (r["ready"] or 0) >= ups[0][3]), None)
         in_spike = rows_of("spike")
+        all_ready = next((r["second"] - spike for r in in_spike if ups and r["second"] > spike + first_up
+                          and r["desired"] is not None and (r["ready"] or 0) >= r["desired"]), None)
         met_again, calm_run = None, 0
         over = False
         for r in in_spike:
@@ -216,44 +275,63 @@ class Show:
             if over and calm_run == 5:
                 met_again = r["second"] - 4 - spike
                 break
+
+        def operator_cpu(phase):
+            """Of the busiest operator pod, which is the leader; its rate looks back 20 s."""
+            values = [r["operator_cpu_percent"] for r in rows_of(phase)][-10:]
+            values = [v for v in values if v is not None]
+            return round(sum(values) / len(values), 2) if values else None
+
         replica_seconds, last = 0.0, self.rows[0]
         for r in self.rows[1:]:
             replica_seconds += (last["ready"] or 0) * (r["second"] - last["second"])
             last = r
-        moves = [1 if after > before else -1 for _at, before, after in self.changes]
+        changes = [d for d in self.decisions if d[1] == "web"]
+        # The load rises once and falls once until then; later phases change it again.
+        until_rest = [d for d in changes if self.phase_at(self.seconds_into(d)) in ("steady", "spike", "calm")]
+        moves = [1 if d[3] > d[2] else -1 for d in until_rest]
         peak = max((r["ready"] or 0 for r in in_spike), default=0)
         return {
             "spike_factor": round(self.options.spike / self.options.rate, 1),
             "base_rate_per_second": self.options.rate, "spike_rate_per_second": self.options.spike,
             "seconds_to_first_scale_up": None if first_up is None else round(max(0.0, first_up), 1),
             "seconds_to_first_wave_ready": None if first_wave is None else round(first_wave, 1),
+            "seconds_to_all_ready": None if all_ready is None else round(all_ready, 1),
             "seconds_to_slo_met_again": None if met_again is None else round(met_again, 1),
             "slo_never_missed_in_spike": bool(in_spike) and not over,
-            "slo_violation_seconds": violation_seconds(self.rows),
-            "slo_violation_seconds_in_spike": violation_seconds(in_spike),
-            "slo_violation_seconds_in_rollout": violation_seconds(rows_of("rollout")),
+            "slo_violation_seconds": self.violation_seconds(),
+            "slo_violation_seconds_in_spike": self.violation_seconds("spike"),
+            "slo_violation_seconds_in_rollout": self.violation_seconds("rollout"),
             "latency_target_ms": self.target_ms,
-            "requests": sum(r["served"] or 0 for r in self.rows) + sum(r["failed"] or 0 for r in self.rows),
-            "failed_requests": sum(r["failed"] or 0 for r in self.rows),
-            "failed_requests_in_scale_down": sum(r["failed"] or 0 for r in rows_of("calm")),
-            "failed_requests_in_rollout": sum(r["failed"] or 0 for r in rows_of("rollout")),
+            "requests": self.total("completed") + self.total("failed"),
+            "failed_requests": self.total("failed"),
+            "retried_requests": self.total("retried"),
+            "failed_requests_in_scale_down": self.total("failed", "calm"),
+            "failed_requests_in_rollout": self.total("failed", "rollout", "end"),
             "replica_seconds": round(replica_seconds),
             "peak_ready_replicas": peak,
             "replicas_at_end_of_calm": (rows_of("calm") or [{}])[-1].get("ready"),
-            "replica_changes": len(self.changes),
-            "direction_changes": sum(1 for a, b in zip(moves, moves[1:]) if a != b),
+            "replica_changes": len(changes),
+            "replica_changes_until_rest": len(until_rest),
+            "direction_changes_until_rest": sum(1 for a, b in zip(moves, moves[1:]) if a != b),
             "rollout_seconds": self.rollout_seconds,
+            "operator_peak_mib": round(max((r["operator_mib"] or 0 for r in self.rows), default=0), 1),
+            "operator_cpu_percent_steady": operator_cpu("steady"),
+            "operator_peak_cpu_percent_in_spike": round(max((r["operator_cpu_percent"] or 0 for r in in_spike), default=0), 2),
             "decisions": [dict(zip(("time", "app", "from", "to", "reason", "message"), d)) for d in self.decisions],
         }
+
+    def write_rows(self, path):
+        with open(path, "w", newline="") as target:
+            writer = csv.DictWriter(target, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.rows)
 
     def write(self):
         out = self.options.out
         os.makedirs(out, exist_ok=True)
         self.merge_generator_timeline()
-        with open(f"{out}/timeline.csv", "w", newline="") as target:
-            writer = csv.DictWriter(target, COLUMNS)
-            writer.writeheader()
-            writer.writerows(self.rows)
+        self.write_rows(f"{out}/timeline.csv")
         summary = self.summary()
         with open(f"{out}/summary.json", "w") as target:
             json.dump(summary, target, indent=2)
@@ -276,20 +354,17 @@ class Show:
         base, spike = self.options.rate, self.options.spike
         short = self.options.short
         self.rollout_seconds = None
-        web = self.api.scalable_app("web")
-        if web is None:
-            raise RuntimeError(f"there is no ScalableApp web in namespace {self.options.namespace}")
-        self.load(f"{base}:3600s")
+        minimum = self.begin_at_rest()["spec"]["replicas"]["min"]
+        self.load(f"{base}:600s")
         self.begin("steady", f"{base} requests/s")
         self.run_for(12 if short else 20)
-        self.load(f"{spike}:3600s")
+        self.load(f"{spike}:600s")
         self.begin("spike", f"{base} -> {spike} requests/s in one step")
         self.run_for(45 if short else 80)
-        self.load(f"{base}:3600s")
-        minimum = web["spec"]["replicas"]["min"]
+        self.load(f"{base}:600s")
         self.begin("calm", f"back to {base} requests/s")
         self.run_for(100, until=lambda r: r["desired"] == minimum and r["ready"] == minimum and not r["terminating"])
-        self.load(f"{base * 3}:3600s")
+        self.load(f"{base * 3}:600s")
         self.begin("more load", f"{base * 3} requests/s, to roll out under")
         self.run_for(10 if short else 20)
         version = f"v{int(time.time()) % 100000}"
@@ -307,6 +382,9 @@ class Show:
 
 
 def report(summary, out):
+    def figure(value):
+        return "-" if value is None else f"{value:g}"
+
     def seconds(value):
         return "did not happen" if value is None else f"{value:g} s"
 
@@ -314,15 +392,20 @@ def report(summary, out):
     rows = [
         ("load", f"{summary['base_rate_per_second']} -> {summary['spike_rate_per_second']} requests/s in one step, open loop"),
         ("spike to first scale-up", seconds(summary["seconds_to_first_scale_up"])),
-        ("spike to first new pods warm", seconds(summary["seconds_to_first_wave_ready"])),
+        ("spike to the first step's pods warm", seconds(summary["seconds_to_first_wave_ready"])),
+        ("spike to all new pods warm", seconds(summary["seconds_to_all_ready"])),
         (f"spike to p99 under {summary['latency_target_ms']:g} ms again", slo),
         ("seconds over the SLO", f"{summary['slo_violation_seconds']} ({summary['slo_violation_seconds_in_spike']} in the spike, "
                                  f"{summary['slo_violation_seconds_in_rollout']} in the rollout)"),
         ("requests / failed", f"{summary['requests']:.0f} / {summary['failed_requests']:.0f} "
-                              f"({summary['failed_requests_in_scale_down']:.0f} in scale-down, {summary['failed_requests_in_rollout']:.0f} in the rollout)"),
-        ("replicas", f"peak {summary['peak_ready_replicas']}, {summary['replica_changes']} changes, "
-                     f"{summary['direction_changes']} changes of direction, {summary['replica_seconds']} replica-seconds"),
+                              f"({summary['failed_requests_in_scale_down']:.0f} in scale-down, {summary['failed_requests_in_rollout']:.0f} in the rollout); "
+                              f"{summary['retried_requests']} sent again after a closed connection"),
+        ("replicas", f"peak {summary['peak_ready_replicas']}; {summary['replica_changes_until_rest']} changes from the spike until rest, "
+                     f"{summary['direction_changes_until_rest']} of direction; {summary['replica_changes']} changes and "
+                     f"{summary['replica_seconds']} replica-seconds in all"),
         ("rollout under load", seconds(summary["rollout_seconds"])),
+        ("operator (the leader)", f"{summary['operator_peak_mib']:g} MiB at most; {figure(summary['operator_cpu_percent_steady'])} % of a core "
+                                  f"in steady load, {figure(summary['operator_peak_cpu_percent_in_spike'])} % at most in the spike"),
     ]
     print("\nSummary")
     for name, value in rows:
@@ -355,6 +438,7 @@ def main():
         return 1
     finally:
         if show:
+            show.stop_load()
             show.api.close()
 
 

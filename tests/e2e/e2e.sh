@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# The product on a real kind cluster of its own: the demo's spike, scale-down and rollout, a killed leader, metrics lost,
+# warm-up by a metric, a rollout that cannot succeed, and the charts' upgrade and uninstall.
+# Bounds are wider than what README reports: this must pass on a machine that is busy with other things.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=../../scripts/lib/stack.sh
+. scripts/lib/stack.sh
+# shellcheck source=../lib/check.sh
+. tests/lib/check.sh
+set +e
+# not `name`, which the functions of check.sh have for themselves
+cluster=scalableapp-test out=$cache/e2e
+rm -rf "$out"
+
+within() { # NAME SECONDS COMMAND...: COMMAND succeeds at some time within SECONDS
+  local what=$1 deadline=$((SECONDS + $2)) output
+  shift 2
+  until output=$("$@" 2>&1); do
+    if [ "$SECONDS" -ge "$deadline" ]; then verdict "$what" 1 "$output"; return; fi
+    sleep 0.3
+  done
+  verdict "$what" 0
+}
+holds() { # FILE PYTHON-EXPRESSION over the JSON object s
+  python3 -c 'import json, sys; s = json.load(open(sys.argv[1])); sys.exit(0 if eval(sys.argv[2]) else f"{sys.argv[2]} does not hold: { {k: v for k, v in s.items() if not isinstance(v, list)} }")' "$@"
+}
+# shellcheck disable=SC2086 # OBJECT may be "pod -l name=value"
+field() { kubectl -n "$1" get $2 -o jsonpath="$3"; } # NAMESPACE OBJECT JSONPATH
+web_pods() { field demo "pods -l scalableapp.io/name=web" '{.items[*].metadata.uid}'; }
+no_pods_of() { test -z "$(kubectl -n demo get pods -l "scalableapp.io/name=$1" -o name)"; }
+is() { local value; value=$(field "$1" "$2" "$3") && { [ "$value" = "$4" ] || { echo "$2 $3 is '$value', not '$4'"; return 1; }; }; }
+has() { local value; value=$(field "$1" "$2" "$3") && { grep -qF -- "$4" <<<"$value" || { echo "$2 $3 is '$value', without '$4'"; return 1; }; }; }
+condition() { printf '{.status.conditions[?(@.type=="%s")].%s}' "$1" "$2"; }
+
+trap 'stack_down "$cluster" >&2' EXIT
+
+KUBECONFIG=$(cluster_kubeconfig "$cluster")
+export KUBECONFIG
+
+# --- the demo ---------------------------------------------------------------------------------------------------------
+./demo --name "$cluster" --short --out "$out" >"$logs/e2e-demo.log" 2>&1
+rc=$?
+verdict "./demo runs to its end" $rc "$(tail -n 30 "$logs/e2e-demo.log")"
+if [ $rc != 0 ]; then exit 1; fi
+summary=$out/summary.json
+succeeds "a 10x spike is answered by a scale-up within 8 s" holds "$summary" 's["seconds_to_first_scale_up"] is not None and s["seconds_to_first_scale_up"] <= 8'
+succeeds "all new pods are warm within 20 s of the spike" holds "$summary" 's["seconds_to_all_ready"] is not None and s["seconds_to_all_ready"] <= 20'
+succeeds "latency is under its target again while the spike lasts" holds "$summary" 's["slo_never_missed_in_spike"] or s["seconds_to_slo_met_again"] is not None'
+succeeds "scaling down fails no request" holds "$summary" 's["failed_requests_in_scale_down"] == 0'
+succeeds "the count goes up and then down, and does not flap" holds "$summary" 's["direction_changes_until_rest"] <= 1 and s["replicas_at_end_of_calm"] == 3'
+succeeds "a rollout under load ends and fails no request" holds "$summary" 's["rollout_seconds"] is not None and s["failed_requests_in_rollout"] == 0'
+succeeds "a timeline and a plot are written" test -s "$out/timeline.csv" -a -s "$out/plot.svg"
+
+# --- a leader is killed in a spike ---------------------------------------------------------------------------------------
+scripts/faults leader --name "$cluster" --out "$out" >"$logs/e2e-leader.log" 2>&1
+verdict "a spike is answered though the leader is killed, and no pod is lost" $? "$(tail -n 30 "$logs/e2e-leader.log")"
+succeeds "another operator leads within 6 s" holds "$out/fault-leader.json" 's["seconds_to_new_leader"] <= 6'
+
+# --- metrics are lost ----------------------------------------------------------------------------------------------------
+kubectl -n monitoring scale deployment/prometheus --replicas=0 >/dev/null
+within "lost metrics are told in MetricsAvailable" 60 is demo scalableapp/web "$(condition MetricsAvailable status)" False
+within "and the decision says what is missing" 35 has demo scalableapp/web '{.status.lastDecision.message}' "missing"
+kubectl -n monitoring scale deployment/prometheus --replicas=1 >/dev/null
+within "metrics that come back are told as well" 60 is demo scalableapp/web "$(condition MetricsAvailable status)" True
+
+# --- the pod's own rules ---------------------------------------------------------------------------------------------------
+operator_pod=$(kubectl -n scalableapp-system get pods -l app.kubernetes.io/name=scalableapp-operator -o name | head -n 1)
+succeeds "the operator runs without root and without a writable disk" is scalableapp-system "$operator_pod" \
+  '{.spec.securityContext.runAsNonRoot} {.spec.containers[0].securityContext.readOnlyRootFilesystem}' "true true"
+succeeds "it may not read secrets" test "$(kubectl auth can-i list secrets -A --as=system:serviceaccount:scalableapp-system:scalableapp-operator 2>/dev/null)" = no
+operators_metrics() {
+  local pod
+  for pod in $(kubectl -n scalableapp-system get pods -l app.kubernetes.io/name=scalableapp-operator -o name); do
+    kubectl get --raw "/api/v1/namespaces/scalableapp-system/pods/${pod#pod/}:8080/proxy/metrics"
+  done
+}
+succeeds "the count of every app is among its own metrics" grep -qE '^scalableapp_app_desired_replicas\{.*"web"' <(operators_metrics)
+
+# --- warm by a metric --------------------------------------------------------------------------------------------------------
+sed -e 's/^  name: web$/  name: slow/' -e 's/min: 3, max: 10/min: 1, max: 2/' -e 's/--warmup-readiness,//' \
+  -e 's/--warmup-seconds=2/--warmup-seconds=600/' \
+  -e 's#^  readiness: .*#  readiness: {warmUp: {query: '"'"'warmup_progress_ratio{namespace="$(namespace)",pod=~"$(pods)"}'"'"', atLeast: 0.02}}#' \
+  -e "s#image: scalableapp/workload:dev#image: $(field demo scalableapp/web '{.spec.template.spec.containers[0].image}')#" \
+  examples/web.yaml | kubectl -n demo apply -f - >/dev/null
+within "a pod that is ready but not warm gets no traffic" 30 is demo "pod -l scalableapp.io/name=slow" \
+  '{range .items[0].status.conditions[?(@.type=="ContainersReady")]}{.status}{end} {range .items[0].status.conditions[?(@.type=="Ready")]}{.status}{end}' "True False"
+within "and gets it when its metric says that it is warm" 40 is demo scalableapp/slow '{.status.readyReplicas}' 1
+
+# --- a rollout that cannot succeed ---------------------------------------------------------------------------------------------
+kubectl -n demo patch scalableapp slow --type=json \
+  -p '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"scalableapp/no-such-image:1"},{"op":"replace","path":"/spec/template/spec/containers/0/imagePullPolicy","value":"Never"},{"op":"add","path":"/spec/rollout","value":{"progressDeadlineSeconds":10}}]' >/dev/null
+within "a stuck rollout says so with the pod's own reason" 60 has demo scalableapp/slow "$(condition Progressing 'message')" "no-such-image"
+within "and has passed its deadline" 30 is demo scalableapp/slow "$(condition Progressing 'status') $(condition Progressing 'reason')" "False ProgressDeadlineExceeded"
+succeeds "and the serving pod stays" is demo scalableapp/slow '{.status.readyReplicas}' 1
+kubectl -n demo delete scalableapp slow --wait >/dev/null
+within "a deleted ScalableApp takes its pods along" 60 no_pods_of slow
+
+# --- upgrade and uninstall -----------------------------------------------------------------------------------------------------
+at_rest() { is demo scalableapp/web '{.status.desiredReplicas}' 3 && [ "$(web_pods | wc -w)" = 3 ]; }
+within "the app comes to rest before that" 150 at_rest
+pods_before=$(web_pods)
+same_pods() { is demo "pods -l scalableapp.io/name=web" '{.items[*].metadata.uid}' "$pods_before"; }
+leftovers() {
+  kubectl get all,configmap,secret,serviceaccount,role,rolebinding,pdb,networkpolicy -n scalableapp-system -o name 2>/dev/null |
+    grep -vE 'kube-root-ca.crt|serviceaccount/default'
+  kubectl get clusterrole,clusterrolebinding -o name | grep scalableapp
+}
+nothing_left() { local left; left=$(leftovers); echo "$left"; [ -z "$left" ]; }
+succeeds "helm upgrade rolls the operator over" helm upgrade scalableapp-operator charts/operator -n scalableapp-system \
+  --reuse-values --set log.format=json --wait --timeout 90s
+succeeds "and touches no pod of an app" same_pods
+succeeds "helm uninstall works" helm uninstall scalableapp-operator -n scalableapp-system --wait --timeout 60s
+within "it leaves nothing but the Lease, and the CRD with its apps" 30 nothing_left
+succeeds "running pods serve on without an operator" same_pods
+succeeds "the apps are still there" kubectl -n demo get scalableapp web worker
+exit $failed
