@@ -21,12 +21,14 @@ namespace {
 
 // Enough to answer "what happened in the last minutes", small with 500 apps.
 constexpr std::size_t kDecisionsKept = 32;
-constexpr const char* kWarmUpQueryId = "warm-up";
+constexpr const char* kWarmUpQueryId = "";  // No metric's name is empty.
 constexpr const char* kScaleManager = "scalableapp-operator-scale";
 // A new query is given so long before an app that runs already is told that a metric is missing:
 // a restart is no news.
 constexpr milliseconds kFirstAnswerPatience{5000};
 constexpr milliseconds kSoonest{50};
+// After so many gates that could not be written the server is in trouble, not the pod.
+constexpr int kMostGateErrors = 2;
 // A ReplicaSet that the API server refused is tried again after so long, doubling: a quota may be
 // raised or a webhook mended without a word to us.
 constexpr milliseconds kFirstRetry{1000};
@@ -119,6 +121,10 @@ struct AppReconciler::Memory {
   api::ScalingHistory history;      // Ahead of status.history, never behind it.
   api::ScalableAppStatus written;   // The status as we last wrote or first read it.
   WallTime last_status_write{};
+  // Of the template, kept because hashing it is most of what an app at rest would cost.
+  std::string revision;
+  std::string template_hash;
+  std::pair<std::int64_t, int> named{-1, 0};  // The generation and collision count they are of.
   std::int64_t subscribed_generation = -1;
   bool samples_warm_up = false;
   MonotonicTime subscribed_at{};
@@ -168,6 +174,11 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
                                         .message = progressing->message};
     }
   }
+  if (!memory->pending.has_written_app()) {
+    // Until we have written it, the status is another leader's, and the cache may just be learning of it.
+    memory->written = app.status;
+    memory->history = app.status.history;
+  }
   return memory;
 }
 
@@ -206,10 +217,9 @@ Result<std::string> AppReconciler::decisions_json(const api::ObjectKey& key) con
 
 void AppReconciler::subscribe_metrics(const Snapshot& snapshot, Memory& memory) {
   const api::ScalableApp& app = *snapshot.app;
-  const bool warm_up =
-      app.spec.readiness.warm_up && std::ranges::any_of(snapshot.pods, [](const auto& pod) {
-        return !pod->warm && !pod->terminating() && !pod->finished();
-      });
+  const bool warm_up = std::ranges::any_of(snapshot.pods, [&](const auto& pod) {
+    return rollout::awaits_warm_up_value(app.spec.readiness, *pod);
+  });
   if (memory.subscribed_generation == app.metadata.generation &&
       memory.samples_warm_up == warm_up) {
     return;
@@ -263,25 +273,35 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
     }
   }
   snapshot.status = &memory.written;
-  snapshot.updated_revision = api::revision_of(app->spec, memory.written.collision_count);
+  const std::pair named{app->metadata.generation, memory.written.collision_count};
+  if (memory.named != named) {
+    memory.revision = api::revision_of(app->spec, memory.written.collision_count);
+    memory.template_hash = api::template_hash(app->spec.template_json);
+    memory.named = named;
+  }
+  snapshot.updated_revision = memory.revision;
   snapshot.app = std::move(app);
   return snapshot;
 }
 
-// Opens and closes readiness gates. Returns when the next pod will have been warm for long enough.
-Result<milliseconds> AppReconciler::keep_gates(const Snapshot& snapshot, Memory& memory) {
+// Opens and closes readiness gates.
+AppReconciler::Gates AppReconciler::keep_gates(const Snapshot& snapshot, Memory& memory) {
   const WallTime now = parts_.clock.wall_now();
   const rollout::GatePlan plan = rollout::plan_gates(now, snapshot.app->spec.readiness,
                                                      snapshot.pods, snapshot.warm_up_values);
+  Gates gates{.next = plan.next_check ? from_now(now, *plan.next_check) : milliseconds::max(), .error = {}};
+  int errors = 0;
   for (const auto& change : plan.changes) {
     const api::ObjectMeta& pod = change.pod->metadata;
     const MonotonicTime at = parts_.clock.monotonic_now();
     if (memory.pending.gate_is_pending(*change.pod, change.warm, at)) continue;
+    // Never before the containers were ready by the node's clock, or it would look like a restart.
+    const WallTime since = std::max(now, change.pod->containers_ready_since.value_or(now));
     const nlohmann::json condition{{"type", api::kWarmGate},
                                    {"status", change.warm ? "True" : "False"},
                                    {"reason", change.reason},
                                    {"message", change.message},
-                                   {"lastTransitionTime", format_rfc3339(now)}};
+                                   {"lastTransitionTime", format_rfc3339(since)}};
     const nlohmann::json body{{"metadata", {{"uid", pod.uid}}},
                               {"status", {{"conditions", nlohmann::json::array({condition})}}}};
     const auto written = parts_.client.patch(kube::kPods, pod.key(), body.dump(),
@@ -298,7 +318,9 @@ Result<milliseconds> AppReconciler::keep_gates(const Snapshot& snapshot, Memory&
                fmt::format("pod {}: {}", pod.name, written.error().message));
           continue;
         default:
-          return tl::unexpected(written.error());
+          if (!gates.error) gates.error = written.error();
+          if (++errors == kMostGateErrors) return gates;
+          continue;
       }
     }
     memory.pending.wrote_gate(pod.uid, change.warm, at);
@@ -307,7 +329,25 @@ Result<milliseconds> AppReconciler::keep_gates(const Snapshot& snapshot, Memory&
               {"pod", pod.name},
               {"reason", change.reason}});
   }
-  return plan.next_check ? from_now(now, *plan.next_check) : milliseconds::max();
+  return gates;
+}
+
+// Ten characters name a revision: where an older template has the same name, or somebody else has
+// the ReplicaSet's, the next name is tried (Deployment's collisionCount).
+Result<void> AppReconciler::avoid_collision(const Snapshot& snapshot, Memory& memory) {
+  const api::ScalableApp& app = *snapshot.app;
+  const std::string name = api::replica_set_name(app, snapshot.updated_revision);
+  const bool is_ours = std::ranges::any_of(snapshot.replica_sets, [&](const auto& replica_set) {
+    return replica_set->metadata.name == name;
+  });
+  api::ScalableAppStatus status = memory.written;
+  ++status.collision_count;
+  if (auto done = write_status(app, status, memory); !done) return tl::unexpected(done.error());
+  const std::string message =
+      is_ours ? fmt::format("revision {} is of another template; using another name", snapshot.updated_revision)
+              : fmt::format("ReplicaSet {} exists and is not this revision; using another name", name);
+  warn(app, "RevisionCollision", message);
+  return fail(ErrorCode::kConflict, message);  // Again at once, under the new name.
 }
 
 Result<void> AppReconciler::create_replica_set(const Snapshot& snapshot,
@@ -320,8 +360,7 @@ Result<void> AppReconciler::create_replica_set(const Snapshot& snapshot,
   auto created = parts_.client.create(kube::kReplicaSets, app.metadata.namespace_name, body);
   const bool is_new = created.has_value();
   if (!created && created.error().code == ErrorCode::kAlreadyExists) {
-    // Ours, from a run that died before it saw the answer; or somebody else's, or another template
-    // with the same hash: then the next revision name is tried (Deployment's collisionCount).
+    // Ours, from a run that died before it saw the answer; or a collision.
     const api::ObjectKey key{app.metadata.namespace_name,
                              api::replica_set_name(app, action.revision)};
     created = parts_.client.get(kube::kReplicaSets, key);
@@ -343,13 +382,7 @@ Result<void> AppReconciler::create_replica_set(const Snapshot& snapshot,
   if (!object) return tl::unexpected(object.error());
   if (!is_new && (!owned_by(object->metadata, app.metadata.uid) ||
                   object->template_hash != api::template_hash(app.spec.template_json))) {
-    api::ScalableAppStatus status = memory.written;
-    ++status.collision_count;
-    if (auto done = write_status(app, status, memory); !done) return tl::unexpected(done.error());
-    const std::string message = fmt::format("ReplicaSet {} exists and is not this revision; using another name",
-                                            object->metadata.name);
-    warn(app, "RevisionCollision", message);
-    return fail(ErrorCode::kConflict, message);  // Again at once, under the new name.
+    return avoid_collision(snapshot, memory);
   }
   const int replicas = object->spec_replicas;
   memory.pending.wrote(std::move(*object), parts_.clock.monotonic_now());
@@ -413,11 +446,13 @@ Result<milliseconds> AppReconciler::write_status(const api::ScalableApp& app,
   const milliseconds since = now - memory.last_status_write;
   if (since < write_delay(change)) return write_delay(change) - since;
   const std::string body = fmt::format(
-      R"({{"apiVersion":"scalableapp.io/v1alpha1","kind":"ScalableApp","metadata":{{"name":"{}","uid":"{}"}},"status":{}}})",
-      app.metadata.name, app.metadata.uid, api::encode_status(status));
+      R"({{"apiVersion":"scalableapp.io/v1alpha1","kind":"ScalableApp","metadata":{{"name":"{}","uid":"{}","resourceVersion":"{}"}},"status":{}}})",
+      app.metadata.name, app.metadata.uid, memory.pending.app_version(app.metadata.resource_version), api::encode_status(status));
   const auto written = parts_.client.apply(kube::kScalableApps, app.metadata.key(), body,
                                            api::kFieldManager, "status");
   if (!written) return tl::unexpected(written.error());
+  const auto answer = nlohmann::json::parse(*written, nullptr, false);
+  memory.pending.wrote_app(answer.value(nlohmann::json::json_pointer("/metadata/resourceVersion"), ""));
   memory.written = status;
   memory.last_status_write = now;
   return milliseconds::max();
@@ -448,7 +483,7 @@ void AppReconciler::announce(const Snapshot& snapshot, const rollout::RolloutPla
   if (plan.progressing.reason != memory.progress_reason) {
     if (plan.progressing.status == api::ConditionStatus::kFalse) {
       warn(app, plan.progressing.reason, plan.progressing.message);
-    } else if (!memory.progress_reason.empty() && !plan.in_flight) {
+    } else if (!memory.progress_reason.empty() && plan.progressing.reason == "NewReplicaSetAvailable") {
       note(app, plan.progressing.reason, plan.progressing.message);
     }
     memory.progress_reason = plan.progressing.reason;
@@ -483,25 +518,35 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   const WallTime now = parts_.clock.wall_now();
   const Snapshot snapshot = observe(app, *memory);
 
-  const auto next_gate = keep_gates(snapshot, *memory);
-  if (!next_gate) return next_gate;
+  const Gates gates = keep_gates(snapshot, *memory);
   if (!app->problems.empty()) {
     if (auto done = report_invalid(snapshot, *memory); !done) return tl::unexpected(done.error());
-    return next_gate;
+    if (gates.error) return tl::unexpected(*gates.error);
+    return gates.next;
   }
   subscribe_metrics(snapshot, *memory);
   // Each interval's samples wake the app; the timer is for when they do not come.
   const milliseconds interval = seconds{app->spec.interval_seconds};
-  milliseconds next = std::min(app->spec.metrics.empty() ? interval : 3 * interval, *next_gate);
+  milliseconds next = std::min(app->spec.metrics.empty() ? interval : 3 * interval, gates.next);
   const bool unasked =
       snapshot.unasked &&
       parts_.clock.monotonic_now() < memory->subscribed_at + kFirstAnswerPatience;
-  if (unasked && !snapshot.replica_sets.empty()) return next;
+  if (unasked && !snapshot.replica_sets.empty()) {
+    if (gates.error) return tl::unexpected(*gates.error);
+    return next;
+  }
+  for (const auto& replica_set : snapshot.replica_sets) {
+    if (label_or_empty(replica_set->metadata, api::kRevisionLabel) == snapshot.updated_revision &&
+        !replica_set->template_hash.empty() && replica_set->template_hash != memory->template_hash) {
+      if (auto done = avoid_collision(snapshot, *memory); !done) return tl::unexpected(done.error());
+    }
+  }
 
   // --- decide -------------------------------------------------------------------------------------
   rollout::RolloutInput input{.spec = app->spec,
                               .updated_revision = snapshot.updated_revision,
-                              .current_revision = memory->written.current_revision};
+                              .current_revision = memory->written.current_revision,
+                              .is_refused = memory->refusal && memory->refusal->revision == snapshot.updated_revision};
   scaling::Observation observation{.readings = snapshot.readings,
                                    .observing_since = memory->observing_since};
   for (const auto& replica_set : snapshot.replica_sets) {
@@ -568,6 +613,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
 
   // --- act ----------------------------------------------------------------------------------------
   if (auto done = act(snapshot, plan, *memory); !done) return tl::unexpected(done.error());
+  if (gates.error) return tl::unexpected(*gates.error);
   if (memory->refusal) {
     const auto wait = memory->refusal->retry_at - parts_.clock.monotonic_now();
     next = std::min(next, memory->refusal->is_told

@@ -21,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "operator/controller/pending_writes.h"
 #include "operator/controller/snapshot.h"
@@ -65,7 +66,12 @@ class AppReconciler {
   std::shared_ptr<Memory> memory_of(const api::ScalableApp& app);
   Snapshot observe(std::shared_ptr<const api::ScalableApp> app, Memory& memory);
   void subscribe_metrics(const Snapshot& snapshot, Memory& memory);
-  Result<milliseconds> keep_gates(const Snapshot& snapshot, Memory& memory);
+  struct Gates {
+    milliseconds next;           // When the next pod will have been warm for long enough.
+    std::optional<Error> error;  // The first one that asks for a retry.
+  };
+  Gates keep_gates(const Snapshot& snapshot, Memory& memory);
+  Result<void> avoid_collision(const Snapshot& snapshot, Memory& memory);
   Result<void> act(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory);
   Result<void> create_replica_set(const Snapshot& snapshot, const rollout::CreateReplicaSet& action,
                                   Memory& memory);
