@@ -229,7 +229,7 @@ void Manager::work(std::stop_token stop) {
       // Jitter keeps apps that were created together from deciding together for ever; only earlier,
       // since a gate may be waiting for this moment.
       if (*result != milliseconds::max()) {
-        queue_->add_after(*key, milliseconds{static_cast<std::int64_t>(static_cast<double>(result->count()) * (1.0 - 0.2 * random_.uniform()))});
+        queue_->revisit_after(*key, milliseconds{static_cast<std::int64_t>(static_cast<double>(result->count()) * (1.0 - 0.2 * random_.uniform()))});
       }
     } else {
       // A conflict is the cache being late: ordinary, and over after the next event.

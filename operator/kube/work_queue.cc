@@ -12,6 +12,15 @@ void WorkQueue::add_after(const api::ObjectKey& key, milliseconds delay) {
   delay_locked(key, delay);
 }
 
+void WorkQueue::revisit_after(const api::ObjectKey& key, milliseconds delay) {
+  std::lock_guard lock(mutex_);
+  if (const auto former = delayed_.find(key); former != delayed_.end()) {
+    due_.erase({former->second, key});
+    delayed_.erase(former);
+  }
+  delay_locked(key, delay);
+}
+
 void WorkQueue::add_rate_limited(const api::ObjectKey& key) {
   std::lock_guard lock(mutex_);
   delay_locked(key, limiter_.next_delay(key));

@@ -44,6 +44,9 @@ class WorkQueue {
   void add(const api::ObjectKey& key);
   // Not positive: the same as add.
   void add_after(const api::ObjectKey& key, milliseconds delay);
+  // In place of any delay the item had, also a shorter one: who has just seen to it knows best. (A
+  // timer that each visit renews then never fires.)
+  void revisit_after(const api::ObjectKey& key, milliseconds delay);
   // After a failure: add_after with a delay that doubles until forget.
   void add_rate_limited(const api::ObjectKey& key);
   void forget(const api::ObjectKey& key);

@@ -89,6 +89,15 @@ TEST_F(WorkQueueTest, TheEarliestOfSeveralDelaysWinsAndTheItemComesOnce) {
   EXPECT_THAT(take(), IsEmpty());
 }
 
+TEST_F(WorkQueueTest, ARevisitTakesThePlaceOfAnEarlierOne) {
+  queue.add_after(key("a"), seconds(2));
+  queue.revisit_after(key("a"), seconds(6));
+  clock.advance(seconds(3));
+  EXPECT_EQ(queue.depth(), 0U);
+  clock.advance(seconds(3));
+  EXPECT_EQ(queue.depth(), 1U);
+}
+
 TEST_F(WorkQueueTest, ADelayThatIsNotPositiveIsNone) {
   queue.add_after(key("a"), seconds(0));
   queue.add_after(key("b"), seconds(-1));
