@@ -189,7 +189,9 @@ unpack_program() { # ROOT PROGRAM PACKAGE...: and the libraries that this machin
 build_prometheus_image() {
   step "making the Prometheus image from its Go module"
   build_pinned prometheus
-  image_from_binary "$prometheus_image" "$cache/bin/prometheus" --user 65534
+  # by its full name: $cache/bin/prometheus may be the machine's own
+  image_from_binary "$prometheus_image" "$cache/bin/prometheus-$prometheus_version" --entrypoint /usr/local/bin/prometheus \
+    --user 65534
 }
 
 build_redis_image() {
