@@ -41,16 +41,27 @@ as_root() {
   fi
 }
 
-# heartbeat NAME LOG PARENT: a line every 10 s for as long as PARENT lives; with_log's other half.
+# heartbeat NAME LOG PARENT [PATTERN]: a line every 10 s for as long as PARENT lives; with_log's other half. Lines of LOG
+# that match PATTERN are said as they come, the last of them on SIGTERM, and each puts off the next beat.
 heartbeat() {
-  local name=$1 log=$2 parent=$3 ticks=0 line
+  local name=$1 log=$2 parent=$3 pattern=${4:-} ticks=0 quiet=0 said=0 line
+  if [ -n "$pattern" ]; then trap 'say_matches; exit 0' TERM; fi
   while sleep 1 && kill -0 "$parent" 2>/dev/null; do
-    ticks=$((ticks + 1))
-    if [ $((ticks % 10)) = 0 ]; then
+    ticks=$((ticks + 1)) quiet=$((quiet + 1))
+    if [ -n "$pattern" ]; then say_matches; fi
+    if [ "$quiet" -ge 10 ]; then
+      quiet=0
       line=$(tail -c 2000 "$log" 2>/dev/null | tr '\r' '\n' | grep -v '^[[:space:]]*$' | tail -n 1 | cut -c 1-90) || true
       say "   ... $name, ${ticks}s: ${line:-(no output yet)}"
     fi
   done
+}
+
+say_matches() { # with heartbeat's variables
+  while IFS= read -r line; do
+    say "       $line"
+    said=$((said + 1)) quiet=0
+  done < <(grep -aE "$pattern" "$log" 2>/dev/null | tail -n "+$((said + 1))")
 }
 
 # with_log NAME COMMAND...: runs COMMAND (a function will do) with its output in a file of its own, and ends the
@@ -122,8 +133,10 @@ need_command() {
 
 # A minimal Python has the command and not the modules.
 need_python() {
-  if python3 -c 'import csv, json, urllib.request' 2>/dev/null; then return 0; fi
+  local modules='import csv, http.client, json, ssl, urllib.request'
+  if python3 -c "$modules" 2>/dev/null; then return 0; fi
   need_packages python3
+  python3 -c "$modules" || fail "python3 lacks a module of its standard library" "install the whole of Python 3"
 }
 
 update_package_lists_once() {
