@@ -143,8 +143,13 @@ node_has_image() { # NODE FULL-NAME ID
   [ -n "$noted" ] && [ "$noted" = "$2 $(loaded_target "$1" "$2")" ]
 }
 
+# Of an image for many platforms Docker may hold, and save, one only: ctr must not look for the others.
 transfer_image() { # NODE IMAGE FULL-NAME ID
-  docker save "$2" | docker exec -i "$1" ctr -n k8s.io images import --snapshotter overlayfs -
+  local platform=()
+  if docker exec "$1" ctr images import --help | grep -e '--platform ' >/dev/null; then
+    platform=(--platform "linux/$(go_architecture)")
+  fi
+  docker save "$2" | docker exec -i "$1" ctr -n k8s.io images import "${platform[@]}" --snapshotter overlayfs -
   docker exec "$1" sh -c "mkdir -p /kind/loaded && printf '%s\n' '$3 $(loaded_target "$1" "$3")' >/kind/loaded/$4"
 }
 

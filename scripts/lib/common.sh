@@ -64,10 +64,10 @@ say_matches() { # with heartbeat's variables
   done < <(grep -aE "$pattern" "$log" 2>/dev/null | tail -n "+$((said + 1))")
 }
 
-# with_log NAME COMMAND...: runs COMMAND (a function will do) with its output in a file of its own, and ends the
-# script if it fails. Never call it under `if`, `||` or `&&`: bash would then ignore errors inside COMMAND.
-with_log() {
-  local name=$1 log pulse rc
+# logged NAME COMMAND...: runs COMMAND (a function will do) with its output in a file of its own, $logged_file, and leaves
+# its exit code in $logged_rc. Never call it under `if`, `||` or `&&`: bash would then ignore errors inside COMMAND.
+logged() {
+  local name=$1 log pulse
   shift
   # $BASHPID keeps two runs at once out of each other's file; NAME.log is the latest run's.
   log=$logs/$name.$BASHPID.log
@@ -81,12 +81,17 @@ with_log() {
     set -e
     "$@"
   ) >"$log" 2>&1
-  rc=$?
+  logged_rc=$? logged_file=$log
   set -e
   kill "$pulse" 2>/dev/null || true
   wait "$pulse" 2>/dev/null || true
-  if [ "$rc" != 0 ]; then
-    fail "$name (exit $rc)" "read the lines above; a second run goes on from what is already built" "$log"
+}
+
+# with_log NAME COMMAND...: the same, and ends the script if COMMAND fails.
+with_log() {
+  logged "$@"
+  if [ "$logged_rc" != 0 ]; then
+    fail "$1 (exit $logged_rc)" "read the lines above; a second run goes on from what is already built" "$logged_file"
   fi
 }
 
