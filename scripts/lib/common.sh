@@ -10,7 +10,9 @@ SCALABLEAPP_COMMON_SOURCED=yes
 
 # shellcheck disable=SC2034 # for those who source this
 scripts_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# The same directory must be found whether or not this run is through sudo; HOME is what the user has.
+# for advice; a script that shifts its arguments away before this line sets it first
+called_as=${called_as:-$0${*:+ $*}}
+# Through sudo HOME is root's, so what is printed for the user to try must go through sudo as well; see through_sudo.
 cache=${SCALABLEAPP_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/scalableapp}
 logs=$cache/logs
 mkdir -p "$cache/bin" "$cache/build" "$cache/locks" "$logs"
@@ -30,6 +32,8 @@ fail() {
   if [ -n "$advice" ]; then printf '        what to do: %s\n' "$advice" >&2; fi
   exit 1
 }
+
+through_sudo() { [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER:-}" ]; }
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then

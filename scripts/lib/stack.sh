@@ -25,6 +25,16 @@ stack_images() {
   ensure_redis_image
 }
 
+# Those of earlier builds, but for the newest of each; while a cluster runs, another run may be about to load one.
+forget_earlier_images() {
+  local repository
+  if ! docker_is_there || [ -n "$(docker ps -q --filter label=io.x-k8s.kind.cluster)" ]; then return 0; fi
+  for repository in "$operator_image" "$workload_image"; do
+    docker images --format '{{.Repository}}:{{.Tag}}' "$repository" | grep -E ':[0-9a-f]{12}$' | tail -n +2 |
+      xargs -r docker rmi >/dev/null 2>&1 || true
+  done
+}
+
 # release NAME CHART NAMESPACE [helm flags...]
 release() {
   local name=$1 chart=$2 namespace=$3
@@ -38,11 +48,12 @@ app_manifest() { sed "s#image: scalableapp/workload:dev#image: $workload_image:$
 
 stack_up() {
   local name=$1
+  # first, since without it the rest is for nothing
+  ensure_docker
   ensure_kubectl
   ensure_helm
   ensure_kind
   build_project release scalableapp-operator demo-workload
-  ensure_docker
   cluster_up "$name"
   KUBECONFIG=$(cluster_kubeconfig "$name")
   export KUBECONFIG
@@ -74,7 +85,7 @@ wait_for_app() {
 }
 
 stack_down() {
-  ensure_kind
   cluster_down "$1"
+  forget_earlier_images
   stop_docker_if_ours
 }
