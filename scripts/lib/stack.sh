@@ -39,8 +39,15 @@ forget_earlier_images() {
 release() {
   local name=$1 chart=$2 namespace=$3
   shift 3
-  with_log "helm-$name" helm upgrade --install "$name" "$root/charts/$chart" --namespace "$namespace" \
+  logged "helm-$name" helm upgrade --install "$name" "$root/charts/$chart" --namespace "$namespace" \
     --create-namespace --wait --timeout 180s "$@"
+  if [ "$logged_rc" = 0 ]; then return 0; fi
+  say "what there is in namespace $namespace:"
+  kubectl -n "$namespace" --request-timeout=10s get pods -o wide >&2 || true
+  { kubectl -n "$namespace" --request-timeout=10s get events --sort-by=.lastTimestamp || true; } | tail -n 10 >&2
+  say "if helm says below that another operation is in progress: helm -n $namespace uninstall $name"
+  fail "helm-$name (exit $logged_rc)" \
+    "see above what it waited for (kubectl -n $namespace describe pods says more), then run this again" "$logged_file"
 }
 
 # app_manifest NAME: examples/NAME.yaml with the images that were built here.
@@ -64,11 +71,12 @@ stack_up() {
   cluster_load "$name" "$operator_image:$operator_tag" "$workload_image:$workload_tag" "$workload_image:dev" \
     "$prometheus_image" "$redis_image"
   step "charts"
+  # tags as strings: one may happen to be all digits
   release prometheus monitoring monitoring \
-    --set "image.repository=${prometheus_image%:*},image.tag=${prometheus_image##*:}"
-  release scalableapp-operator operator scalableapp-system --set "image.tag=$operator_tag"
-  release demo workload demo --set "image.tag=$workload_tag" \
-    --set "redis.image.repository=${redis_image%:*},redis.image.tag=${redis_image##*:}"
+    --set-string "image.repository=${prometheus_image%:*},image.tag=${prometheus_image##*:}"
+  release scalableapp-operator operator scalableapp-system --set-string "image.tag=$operator_tag"
+  release demo workload demo --set-string "image.tag=$workload_tag" \
+    --set-string "redis.image.repository=${redis_image%:*},redis.image.tag=${redis_image##*:}"
   step "ScalableApps web and worker"
   { app_manifest web; echo ---; app_manifest worker; } | kubectl -n demo apply -f - >&2
   wait_for_app web
