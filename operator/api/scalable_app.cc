@@ -478,7 +478,7 @@ std::string encode_status(const ScalableAppStatus& status) {
                               {"reason", last.reason}, {"message", last.message},
                               {"clamps", last.clamps}, {"time", format_rfc3339_micro(last.time)}};
   }
-  if (status.last_scale_time) object["lastScaleTime"] = format_rfc3339(*status.last_scale_time);
+  if (status.last_scale_time) object["lastScaleTime"] = format_rfc3339_micro(*status.last_scale_time);
   for (const Condition& condition : status.conditions) {
     object["conditions"].push_back(
         {{"type", condition.type},

@@ -73,7 +73,8 @@ struct World {
                              .pods = cluster.pods,
                              .metrics = metrics,
                              .events = events,
-                             .exporter = exporter});
+                             .exporter = exporter,
+                             .is_behind = [this] { return others_wait; }});
   }
   // A process that dies is followed by a new one.
   Result<milliseconds> reconcile() {
@@ -140,6 +141,7 @@ struct World {
   kube::FakeEventRecorder events;
   metrics::Exporter exporter;
   std::unique_ptr<AppReconciler> reconciler;
+  bool others_wait = false;
   int lowest = 1000;
   int most_asked = 0;
   std::size_t seen_events = 0;
@@ -299,8 +301,8 @@ TEST_F(AppReconcilerTest, TheGateIsWrittenBeforeTheDecisionOfTheSameRun) {
   ASSERT_GE(cluster.writes.size(), 4u);
   EXPECT_THAT(cluster.writes[0], HasSubstr("patch pods"));
   EXPECT_THAT(cluster.writes[1], HasSubstr("patch pods"));
-  EXPECT_THAT(cluster.writes[2], HasSubstr("status"));
-  EXPECT_THAT(cluster.writes[3], HasSubstr("apply replicasets"));
+  EXPECT_THAT(cluster.writes[2], HasSubstr("apply replicasets"));
+  EXPECT_THAT(cluster.writes[3], HasSubstr("status"));
 }
 
 TEST_F(AppReconcilerTest, AGateClosesWhenContainersStopBeingReadyAndOpensAgain) {
@@ -464,7 +466,7 @@ TEST_F(AppReconcilerTest, AMetricOverItsTargetScalesUpWithOneEventAndOneStatusWr
   metrics.set("needed", 5);
   run(1);
   EXPECT_EQ(asked(), 5);
-  EXPECT_THAT(cluster.writes, ElementsAre("status scalableapps demo/web", HasSubstr("apply replicasets")));
+  EXPECT_THAT(cluster.writes, ElementsAre(HasSubstr("apply replicasets"), "status scalableapps demo/web"));
   EXPECT_THAT(new_events(), ElementsAre(HasSubstr("Normal ScaledUp web: 2 -> 5")));
   const auto now = status();
   ASSERT_TRUE(now.last_decision);
@@ -478,6 +480,22 @@ TEST_F(AppReconcilerTest, AMetricOverItsTargetScalesUpWithOneEventAndOneStatusWr
   EXPECT_THAT(new_events(), IsEmpty());
   EXPECT_EQ(status().ready_replicas, 5);
   EXPECT_EQ(condition("Ready").status, api::ConditionStatus::kTrue);
+}
+
+TEST_F(AppReconcilerTest, WhileOtherAppsWaitAScaleIsWrittenAndItsStatusMakesWayForAWhile) {
+  settle();
+  others_wait = true;
+  metrics.set("needed", 5);
+  run(1);
+  EXPECT_EQ(asked(), 5);
+  EXPECT_THAT(new_events(), ElementsAre(HasSubstr("ScaledUp web: 2 -> 5")));
+  metrics.set("needed", 6);
+  run(1);
+  EXPECT_EQ(asked(), 6);
+  EXPECT_EQ(cluster.writes_of("status"), 0);
+  run(3);
+  EXPECT_EQ(status().desired_replicas, 6);
+  EXPECT_THAT(status().history.scale_events, testing::SizeIs(2));
 }
 
 TEST_F(AppReconcilerTest, AMissingMetricNeverScalesDownAndIsToldOnceEachWay) {

@@ -315,7 +315,8 @@ Result<void> Manager::run(std::stop_token stop) {
                                                                      .pods = pods_->store(),
                                                                      .metrics = *sampler_,
                                                                      .events = *events_,
-                                                                     .exporter = exporter_});
+                                                                     .exporter = exporter_,
+                                                                     .is_behind = [this] { return queue_->is_behind(); }});
   if (auto serving = serve_http(); !serving) return serving;
   sampler_->start();
   // Without the CRD there is nothing to list; that is an error to name, not a reason to restart.

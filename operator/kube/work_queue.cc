@@ -84,6 +84,12 @@ std::size_t WorkQueue::depth() {
   return ready_.size();
 }
 
+bool WorkQueue::is_behind() {
+  std::lock_guard lock(mutex_);
+  promote_due_locked();
+  return !ready_.empty() && clock_.monotonic_now() >= ready_.front().since + kBehind;
+}
+
 void WorkQueue::add_locked(const api::ObjectKey& key) {
   if (!dirty_.insert(key).second || processing_.contains(key)) return;
   make_ready_locked(key);

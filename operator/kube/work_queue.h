@@ -36,6 +36,8 @@ class WorkQueue {
  public:
   // An item that waits for longer is worth another worker; less is a switch of threads for nothing.
   static constexpr milliseconds kLate{5};
+  // For longer than this: all workers are busy with something slow.
+  static constexpr milliseconds kBehind{25};
 
   // `clock` must outlive the queue.
   explicit WorkQueue(const Clock& clock, const RateLimits& limits = {})
@@ -58,6 +60,8 @@ class WorkQueue {
 
   // Items that are ready, by now, and that no worker has taken yet.
   std::size_t depth();
+  // Whether an item has waited for kBehind.
+  bool is_behind();
 
  private:
   void add_locked(const api::ObjectKey& key);

@@ -89,6 +89,16 @@ TEST_F(WorkQueueTest, TheEarliestOfSeveralDelaysWinsAndTheItemComesOnce) {
   EXPECT_THAT(take(), IsEmpty());
 }
 
+TEST_F(WorkQueueTest, IsBehindOnceAnItemHasWaitedForLong) {
+  EXPECT_FALSE(queue.is_behind());
+  queue.add(key("a"));
+  EXPECT_FALSE(queue.is_behind());
+  clock.advance(WorkQueue::kBehind);
+  EXPECT_TRUE(queue.is_behind());
+  EXPECT_THAT(take(), ElementsAre("a"));
+  EXPECT_FALSE(queue.is_behind());
+}
+
 TEST_F(WorkQueueTest, ARevisitTakesThePlaceOfAnEarlierOne) {
   queue.add_after(key("a"), seconds(2));
   queue.revisit_after(key("a"), seconds(6));
