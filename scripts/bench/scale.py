@@ -10,10 +10,12 @@ import ctypes
 import http.client
 import json
 import math
+import multiprocessing
 import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -140,8 +142,53 @@ class Api:
         return answer
 
 
+def lines_of_watch(api, path, version):
+    """Each line of one watch, with the moment at which it came in. By HTTP/1.0, so that only lines come."""
+    with api.context.wrap_socket(socket.create_connection(("127.0.0.1", api.port)), server_hostname="127.0.0.1") as stream:
+        stream.sendall(f"GET {path}?watch=true&resourceVersion={version}&timeoutSeconds=3600 HTTP/1.0\r\n"
+                       "Host: 127.0.0.1\r\n\r\n".encode())
+        rest = b""
+        while b"\r\n\r\n" not in rest:
+            if not (data := stream.recv(1 << 16)):
+                raise Failure(f"no answer to a watch of {path}")
+            rest += data
+        head, _, rest = rest.partition(b"\r\n\r\n")
+        if b" 200 " not in head.split(b"\r\n")[0]:
+            raise Failure(f"a watch of {path} is answered with: {(head + rest).decode(errors='replace')[:300]}")
+        moment = time.monotonic()
+        while True:
+            *lines, rest = rest.split(b"\n")
+            for line in lines:
+                yield moment, line
+            if not (data := stream.recv(1 << 18)):
+                return
+            moment = time.monotonic()
+            rest += data
+
+
+def counts_of(replica_set):
+    status = replica_set.get("status", {})
+    return (replica_set["metadata"]["labels"]["scalableapp.io/name"],
+            (replica_set["spec"]["replicas"], status.get("replicas", 0), status.get("readyReplicas", 0)))
+
+
+def watch_replica_sets(api, path, version, out):
+    """In a process of its own, so that nothing delays what it sees: sends (app, counts, moment) for each state, or a
+    text that says what went wrong."""
+    try:
+        while True:  # The server ends the watch of whoever reads slowly; it goes on where it was.
+            for moment, line in lines_of_watch(api, path, version):
+                event = json.loads(line)
+                if event["type"] not in ("ADDED", "MODIFIED"):
+                    raise Failure(f"the watch says {event['type']}: {line[:200]}")
+                version = event["object"]["metadata"]["resourceVersion"]
+                out.send((*counts_of(event["object"]), moment))
+    except Exception as error:
+        out.send(str(error) or repr(error))
+
+
 class ReplicaSetWatch:
-    """Sees every state of the apps' ReplicaSets, each with the moment at which it came in."""
+    """Knows every state of the apps' ReplicaSets, each with the moment at which it came in."""
 
     def __init__(self, api):
         self.changed = threading.Condition()
@@ -151,30 +198,21 @@ class ReplicaSetWatch:
         self.broken = None
         path = f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets"
         version = api.call("GET", path + "?limit=1")["metadata"]["resourceVersion"]
-        self.connection = api.connect()
-        self.connection.timeout = None
-        self.connection.request("GET", f"{path}?watch=true&resourceVersion={version}&timeoutSeconds=3600")
-        self.response = self.connection.getresponse()
+        self.seen_there, there = multiprocessing.Pipe(duplex=False)
+        multiprocessing.Process(target=watch_replica_sets, args=(api, path, version, there), daemon=True).start()
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
         try:
-            while line := self.response.readline():
-                moment = time.monotonic()
-                event = json.loads(line)
-                if event["type"] not in ("ADDED", "MODIFIED"):
-                    raise Failure(f"the watch says {event['type']}: {line[:200]}")
-                self.take(event["object"], moment)
-            raise Failure("the watch ended")
+            while not isinstance(message := self.seen_there.recv(), str):
+                self.take(*message)
+            raise Failure(message)
         except Exception as error:  # Looked at by whoever waits.
             with self.changed:
                 self.broken = error
                 self.changed.notify_all()
 
-    def take(self, replica_set, moment):
-        app = replica_set["metadata"]["labels"]["scalableapp.io/name"]
-        status = replica_set.get("status", {})
-        counts = (replica_set["spec"]["replicas"], status.get("replicas", 0), status.get("readyReplicas", 0))
+    def take(self, app, counts, moment):
         with self.changed:
             self.latest[app] = counts
             if self.wanted:
@@ -226,7 +264,6 @@ def start_prometheus(processes, directory, exporter_port):
 
 
 def free_port():
-    import socket
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
