@@ -118,7 +118,7 @@ Result<void> check_self_contained(std::string_view query) {
   for (std::size_t i = 0; i < query.size(); ++i) {
     const char c = query[i];
     if (c == '#') {
-      i = std::min(query.find('\n', i), query.size());
+      i = std::min(query.find_first_of("\r\n", i), query.size());
       continue;
     }
     if (c != ' ' && c != '\t' && c != '\r' && c != '\n') has_text = true;
@@ -146,8 +146,9 @@ Result<void> check_self_contained(std::string_view query) {
       case '`': {
         const std::size_t opened = i++;
         while (i < query.size() && query[i] != c) {
-          if (c != '`' && query[i] == '\n') break;
-          i += c != '`' && query[i] == '\\' ? 2U : 1U;
+          if (c != '`' && query[i] == '\\') ++i;
+          if (c != '`' && i < query.size() && query[i] == '\n') break;  // Not even escaped.
+          ++i;
         }
         if (i >= query.size() || query[i] != c) {
           return fail(ErrorCode::kInvalid,

@@ -103,9 +103,20 @@ TEST(Promql, QueriesThatReachBeyondTheirPlaceAreFound) {
            "a{b=\"\\\"}",
            "sum(a # )",
            "'a\\",
+           "a{b='c\\\n'}",
        }) {
     EXPECT_FALSE(check_self_contained(query)) << query;
   }
+}
+
+// Prometheus' lexer ends a comment at either character, whatever the system's line ends are.
+TEST(Promql, ACommentEndsAtACarriageReturnToo) {
+  EXPECT_FALSE(check_self_contained(
+      "vector(0) #\r), \"scalableapp_query\", \"7\", \"\", \"\") or label_replace(topk(1, vector(1)"));
+  EXPECT_FALSE(check_self_contained("a #\r)"));
+  EXPECT_FALSE(check_self_contained("(a # )\rb"));
+  EXPECT_TRUE(check_self_contained("(a # (\r)"));
+  EXPECT_TRUE(check_self_contained("a # (\r\n+ b"));
 }
 
 TEST(Promql, ACombinationLabelsEachPartAndHasTheShapeOfATree) {
