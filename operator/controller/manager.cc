@@ -284,8 +284,8 @@ Result<void> Manager::run(std::stop_token stop) {
       metrics::SamplerObserver{
           .on_sample = [this](const api::ObjectKey& key) { enqueue(key); },
           .on_query =
-              [this](milliseconds duration, std::string_view result, std::size_t) {
-                exporter_.observe_metric_query(duration, result == "ok" ? "" : result);
+              [this](milliseconds duration, std::optional<ErrorCode> failure, std::size_t) {
+                exporter_.observe_metric_query(duration, failure);
               }});
   reconciler_ = std::make_unique<AppReconciler>(AppReconciler::Parts{.clock = clock_,
                                                                      .client = *client_,

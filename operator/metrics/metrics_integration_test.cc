@@ -146,8 +146,8 @@ class MetricsIntegrationTest : public ::testing::Test {
     ASSERT_TRUE(eventually([] { return true; }, "vector(1)")) << "Prometheus does not start";
     sampler_ = std::make_unique<Sampler>(
         *transport_, clock_,
-        SamplerObserver{
-            .on_query = [this](milliseconds, std::string_view, std::size_t) { ++requests_; }});
+        SamplerObserver{.on_query = [this](milliseconds, std::optional<ErrorCode>,
+                                           std::size_t) { ++requests_; }});
     sampler_->start();
   }
 

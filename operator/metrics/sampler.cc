@@ -95,14 +95,14 @@ void Sampler::work(std::stop_token stop) {
     const MonotonicTime sent = clock_.monotonic_now();
     Result<Answer> answer = ask(*step.batch, stop);
     const MonotonicTime answered = clock_.monotonic_now();
-    const char* result = answer ? "ok" : to_string(answer.error().code);
+    const auto failure = answer ? std::nullopt : std::optional(answer.error().code);
     lock.lock();
     const auto apps = plan_.complete(*step.batch, std::move(answer), sent_wall, sent, answered);
     lock.unlock();
     changed_.notify_one();  // A rejected batch's other half, or what waited for a probe.
     if (!stop.stop_requested()) {
       if (observer_.on_query) {
-        observer_.on_query(answered - sent, result, step.batch->entries.size());
+        observer_.on_query(answered - sent, failure, step.batch->entries.size());
       }
       tell(apps);
     }

@@ -9,7 +9,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -35,8 +34,9 @@ struct SamplerOptions {
 struct SamplerObserver {
   // After every attempt to get news for the app, successful or not, at its interval.
   std::function<void(const api::ObjectKey& app)> on_sample = {};
-  // After every request: "ok" or the error's code, and the number of queries in it (0: a probe).
-  std::function<void(milliseconds duration, std::string_view result, std::size_t queries)>
+  // After every request: why it has no usable answer, nothing if it has one; and the number of
+  // queries in it (0: a probe).
+  std::function<void(milliseconds duration, std::optional<ErrorCode> failure, std::size_t queries)>
       on_query = {};
 };
 

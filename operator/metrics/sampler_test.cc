@@ -95,9 +95,11 @@ class SamplerTest : public ::testing::Test {
                           changed_.notify_all();
                         },
                     .on_query =
-                        [this](milliseconds, std::string_view result, std::size_t queries) {
+                        [this](milliseconds, std::optional<ErrorCode> failure,
+                               std::size_t queries) {
                           std::lock_guard lock(mutex_);
-                          results_.push_back(fmt::format("{} {}", result, queries));
+                          results_.push_back(
+                              fmt::format("{} {}", failure ? to_string(*failure) : "ok", queries));
                         }}};
 };
 
