@@ -230,7 +230,7 @@ void Manager::work(std::stop_token stop) {
       // A conflict is the cache being late: ordinary, and over after the next event.
       const auto level = result.error().code == ErrorCode::kConflict ? LogLevel::kDebug : LogLevel::kWarn;
       log(level, "reconcile failed", {{"app", api::to_string(*key)}, {"error", result.error()}});
-      queue_->add_rate_limited(*key);
+      queue_->add_rate_limited(*key, result.error().retry_after.value_or(milliseconds::zero()));
     }
     queue_->done(*key);
   }

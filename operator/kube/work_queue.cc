@@ -1,5 +1,7 @@
 #include "operator/kube/work_queue.h"
 
+#include <algorithm>
+
 namespace scalableapp::kube {
 
 void WorkQueue::add(const api::ObjectKey& key) {
@@ -12,9 +14,14 @@ void WorkQueue::add_after(const api::ObjectKey& key, milliseconds delay) {
   delay_locked(key, delay);
 }
 
-void WorkQueue::add_rate_limited(const api::ObjectKey& key) {
+void WorkQueue::add_rate_limited(const api::ObjectKey& key, milliseconds at_least) {
   std::lock_guard lock(mutex_);
-  delay_locked(key, limiter_.next_delay(key));
+  const milliseconds delay = limiter_.next_delay(key);
+  if (at_least > milliseconds::zero()) {
+    hold_locked(key, std::max(delay, std::min(at_least, longest_hold_)));
+  } else {
+    delay_locked(key, delay);
+  }
 }
 
 void WorkQueue::forget(const api::ObjectKey& key) {
@@ -76,6 +83,7 @@ std::size_t WorkQueue::depth() {
 }
 
 void WorkQueue::add_locked(const api::ObjectKey& key) {
+  if (held_.contains(key)) return;
   if (!dirty_.insert(key).second || processing_.contains(key)) return;
   make_ready_locked(key);
 }
@@ -119,6 +127,7 @@ void WorkQueue::see_to_the_watch_locked() {
 }
 
 void WorkQueue::delay_locked(const api::ObjectKey& key, milliseconds delay) {
+  if (held_.contains(key)) return;
   if (delay <= milliseconds::zero()) return add_locked(key);
   const MonotonicTime at = clock_.monotonic_now() + delay;
   const auto [entry, is_new] = delayed_.try_emplace(key, at);
@@ -131,12 +140,27 @@ void WorkQueue::delay_locked(const api::ObjectKey& key, milliseconds delay) {
   see_to_the_watch_locked();
 }
 
+// Puts `delay` in the place of all that was asked for, while a worker has the item included.
+void WorkQueue::hold_locked(const api::ObjectKey& key, milliseconds delay) {
+  if (dirty_.erase(key) > 0) {
+    std::erase_if(ready_, [&](const Ready& ready) { return ready.key == key; });
+  }
+  if (const auto entry = delayed_.find(key); entry != delayed_.end()) {
+    due_.erase({entry->second, key});
+    delayed_.erase(entry);
+  }
+  held_.erase(key);
+  delay_locked(key, delay);
+  held_.insert(key);
+}
+
 void WorkQueue::promote_due_locked() {
   const MonotonicTime now = clock_.monotonic_now();
   while (!due_.empty() && due_.begin()->first <= now) {
     const api::ObjectKey key = due_.begin()->second;
     due_.erase(due_.begin());
     delayed_.erase(key);
+    held_.erase(key);
     add_locked(key);
   }
 }
