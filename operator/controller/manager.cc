@@ -120,7 +120,7 @@ Result<void> Manager::connect() {
   election_transport_ = std::move(*transport);
   election_client_ = kube::make_client(*election_transport_, clock_, random_, {.retry_budget = kElectionRequestTimeout});
 
-  transport = kube::make_cpprest_transport({.base_url = options_.prometheus_url, .request_timeout = metrics::kRequestTimeout}, clock_);
+  transport = kube::make_cpprest_transport({.base_url = options_.prometheus_url, .request_timeout = metrics::kRequestTimeout, .max_body_bytes = metrics::kMaxAnswerBytes}, clock_);
   if (!transport) return tl::unexpected(transport.error());
   prometheus_transport_ = std::move(*transport);
   return {};

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <mutex>
 
 #define _TURN_OFF_PLATFORM_STRING  // Else cpprestsdk defines a macro called U.
@@ -231,6 +232,7 @@ class CpprestTransport final : public HttpTransport {
   CpprestTransport(const Endpoint& endpoint, const Authorities& authorities, const Clock& clock)
       : clock_(clock),
         request_timeout_(endpoint.request_timeout),
+        max_body_bytes_(endpoint.max_body_bytes.value_or(std::numeric_limits<std::size_t>::max())),
         tokens_(endpoint, clock),
         requests_(web::uri(endpoint.base_url), client_config(endpoint, authorities)),
         watches_(web::uri(endpoint.base_url), client_config(endpoint, authorities)) {}
@@ -292,12 +294,17 @@ class CpprestTransport final : public HttpTransport {
       const auto head = head_of(requests_, prepare(from, token), cancel, patience, stop);
       if (!head) return tl::unexpected(head.error());
       HttpResponse response{head->status_code(), {}, retry_after_of(*head)};
-      const OnBytes keep = [&response](std::string_view bytes) {
-        response.body.append(bytes);
-        return true;
+      bool is_too_long = false;
+      const OnBytes keep = [&](std::string_view bytes) {
+        is_too_long = bytes.size() > max_body_bytes_ - response.body.size();
+        if (!is_too_long) response.body.append(bytes);
+        return !is_too_long;
       };
       auto ended = read_body(*head, keep, cancel, patience, stop);
       if (!ended) return tl::unexpected(std::move(ended.error()));
+      if (is_too_long) {
+        return fail(ErrorCode::kDecode, fmt::format("an answer of over {} bytes", max_body_bytes_));
+      }
       return response;
     } catch (const std::exception& error) {
       return broken(never_connected(error.what()) ? ErrorCode::kUnavailable : ErrorCode::kTimeout,
@@ -381,6 +388,7 @@ class CpprestTransport final : public HttpTransport {
 
   const Clock& clock_;
   const milliseconds request_timeout_;
+  const std::size_t max_body_bytes_;
   TokenCache tokens_;
   http::client::http_client requests_;
   http::client::http_client watches_;

@@ -220,6 +220,29 @@ TEST_F(CpprestTransportTest, AnAnswerThatDoesNotComeWholeLeavesTheOutcomeOpen) {
   }
 }
 
+TEST_F(CpprestTransportTest, AnAnswerOverTheLimitIsGivenUpHoweverItArrives) {
+  endpoint_.max_body_bytes = 1000;
+  const std::string longest(1000, 'x');
+  ByteServer server({{whole("200 OK", longest)},
+                     {whole("200 OK", longest + "x")},
+                     {kChunked + chunk(longest) + chunk("x")},
+                     {whole("200 OK", "short")}});
+  const auto transport = connect(server);
+  EXPECT_EQ(transport->send({.path_and_query = "/"}, {})->body, longest);
+  for (int i = 0; i < 2; ++i) {
+    const auto answer = transport->send({.path_and_query = "/"}, {});
+    ASSERT_FALSE(answer) << i;
+    EXPECT_EQ(answer.error(), (Error{ErrorCode::kDecode, "an answer of over 1000 bytes", {}})) << i;
+  }
+  EXPECT_EQ(transport->send({.path_and_query = "/"}, {})->body, "short");
+}
+
+TEST_F(CpprestTransportTest, AnAnswerWithoutEndIsGivenUpAtTheLimit) {
+  endpoint_.max_body_bytes = 100'000;
+  ByteServer server({{kChunked + chunk(std::string(200'000, 'x'))}});  // And nothing ever after.
+  EXPECT_EQ(connect(server)->send({.path_and_query = "/"}, {}).error().code, ErrorCode::kDecode);
+}
+
 TEST_F(CpprestTransportTest, LinesAreCutAtTheirEndsHoweverTheyArrive) {
   ByteServer server(
       {{kChunked + chunk("one\ntw") + chunk("o\n") + chunk("\nthree\n") + chunk("")}});

@@ -120,8 +120,13 @@ Result<Answer> Sampler::ask(const SamplingPlan::Batch& batch, std::stop_token st
   Result<kube::HttpResponse> response = transport_.send(request, std::move(stop));
   if (!response) {
     Error error = std::move(response.error());
-    // Of a transport these are about the source, not about a query: its address, its silence.
-    if (error.code == ErrorCode::kInvalid || error.code == ErrorCode::kTimeout) error.code = ErrorCode::kUnavailable;
+    // Of a transport these are about the source, not about a query: its address, its silence. An
+    // answer that is too long is the fault of what was asked.
+    if (error.code == ErrorCode::kInvalid || error.code == ErrorCode::kTimeout) {
+      error.code = ErrorCode::kUnavailable;
+    } else if (error.code == ErrorCode::kDecode) {
+      error.code = ErrorCode::kInvalid;
+    }
     if (error.code != ErrorCode::kCancelled) error.message = "Prometheus: " + error.message;
     return tl::unexpected(std::move(error));
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -24,6 +25,8 @@ namespace scalableapp::metrics {
 // given to evaluate, so that its own word on a slow query arrives.
 inline constexpr milliseconds kEvaluationTimeout{2'000};
 inline constexpr milliseconds kRequestTimeout{2'500};
+// For its Endpoint::max_body_bytes: a full batch of apps with hundreds of pods each.
+inline constexpr std::size_t kMaxAnswerBytes = 8U << 20U;
 
 struct SamplerOptions {
   SamplingPlan::Options plan = {};

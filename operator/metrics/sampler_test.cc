@@ -180,6 +180,16 @@ TEST_F(SamplerTest, AnAddressThatIsNoUrlIsTheSourcesErrorAndNotTheQuerys) {
   EXPECT_TRUE(sampler_.source_error());
 }
 
+TEST_F(SamplerTest, AnAnswerThatIsTooLongIsTheQuerysErrorAndNotTheSources) {
+  for (int i = 0; i < 2; ++i) {  // Within our own words, and as it was written.
+    transport_.answer(fail(ErrorCode::kDecode, "an answer of over 9 bytes"));
+  }
+  await_told(1);
+  EXPECT_EQ(sampler_.latest(kWeb, "m")->error->message, "Prometheus: an answer of over 9 bytes");
+  EXPECT_FALSE(sampler_.source_error());
+  EXPECT_THAT(results(), testing::Each("invalid 1"));
+}
+
 TEST_F(SamplerTest, StoppingCancelsARequestInFlight) {
   transport_.await_requests(1);
   sampler_.stop();
