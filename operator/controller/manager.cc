@@ -313,7 +313,7 @@ Result<void> Manager::run(std::stop_token stop) {
   if (options_.leader_election) {
     elector_ = std::make_unique<kube::LeaderElector>(
         *election_client_, clock_, random_,
-        kube::ElectorOptions{.lease = {options_.lease_namespace, "scalableapp-operator"},
+        kube::ElectorOptions{.lease = {options_.lease_namespace, options_.lease_name},
                              .identity = options_.identity + "_" + random_.hex_suffix(),
                              .times = {}},
         kube::ElectionCallbacks{.on_started_leading = [this] { lead(); }, .on_stopped_leading = [this] { stand_down(); }});
