@@ -18,6 +18,10 @@
 
 #include "operator/platform/clock.h"
 
+// OpenSSL's memory of cpprestsdk's thread, which ends with the process, is no leak.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libcrypto"; }
+
 namespace scalableapp::kube {
 namespace {
 
