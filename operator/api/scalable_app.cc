@@ -7,6 +7,7 @@
 #include <set>
 
 #include "operator/api/json_fields.h"
+#include "operator/api/revision.h"
 #include "operator/base/quantity.h"
 
 namespace scalableapp::api {
@@ -443,7 +444,7 @@ Result<ScalableApp> decode_scalable_app(const json& object) {
   ScalableApp app;
   app.metadata = std::move(*meta);
   std::erase_if(app.metadata.annotations, [](const auto& annotation) {
-    return !annotation.first.starts_with("scalableapp.io/");
+    return !annotation.first.starts_with("scalableapp.io/") && annotation.first != kChangeCauseAnnotation;
   });
   app.spec = decode_spec(child(object, "spec"), app.problems);
   app.status = decode_status(child(object, "status"));
@@ -477,7 +478,7 @@ std::string encode_status(const ScalableAppStatus& status) {
                               {"reason", last.reason}, {"message", last.message},
                               {"clamps", last.clamps}, {"time", format_rfc3339_micro(last.time)}};
   }
-  if (status.last_scale_time) object["lastScaleTime"] = format_rfc3339(*status.last_scale_time);
+  if (status.last_scale_time) object["lastScaleTime"] = format_rfc3339_micro(*status.last_scale_time);
   for (const Condition& condition : status.conditions) {
     object["conditions"].push_back(
         {{"type", condition.type},

@@ -1,6 +1,10 @@
 #include "operator/api/workload.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "operator/api/json_fields.h"
 #include "operator/api/revision.h"
@@ -15,6 +19,16 @@ void keep_only(std::map<std::string, std::string>& labels) {
   std::erase_if(labels, [](const auto& label) {
     return label.first != kAppLabel && label.first != kRevisionLabel;
   });
+}
+
+// The count that `text` begins with, taken off it with a space before it.
+std::optional<int> take_count(std::string_view& text) {
+  int count = 0;
+  if (!text.starts_with(' ')) return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), count);
+  if (error != std::errc() || count < 0) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return count;
 }
 
 // The kubelet waits with these reasons in the ordinary course of a start.
@@ -42,6 +56,20 @@ std::string trouble_of(const json& status) {
 }
 
 }  // namespace
+
+std::string encode_size_change(const SizeChange& change) {
+  return fmt::format("{} {} {}", format_rfc3339_micro(change.time), change.from, change.to);
+}
+
+std::optional<SizeChange> decode_size_change(const std::string& text) {
+  const auto time = parse_rfc3339(text.substr(0, text.find(' ')));
+  std::string_view rest(text);
+  rest.remove_prefix(std::min(text.find(' '), text.size()));
+  const auto from = take_count(rest);
+  const auto to = take_count(rest);
+  if (!time || !from || !to || !rest.empty()) return std::nullopt;
+  return SizeChange{.time = *time, .from = *from, .to = *to};
+}
 
 Result<Pod> decode_pod(const json& object) {
   auto meta = decode_meta(object);
@@ -92,6 +120,10 @@ Result<ReplicaSet> decode_replica_set(const json& object) {
   keep_only(replica_set.metadata.labels);
   const auto hash = replica_set.metadata.annotations.find(kTemplateHashAnnotation);
   if (hash != replica_set.metadata.annotations.end()) replica_set.template_hash = hash->second;
+  const auto change = replica_set.metadata.annotations.find(kSizeChangeAnnotation);
+  if (change != replica_set.metadata.annotations.end()) {
+    replica_set.size_change = decode_size_change(change->second);
+  }
   replica_set.metadata.annotations.clear();
   const json& status = child(object, "status");
   replica_set.spec_replicas = static_cast<int>(integer(child(object, "spec"), "replicas", 1));

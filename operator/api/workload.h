@@ -36,6 +36,20 @@ struct Pod {
   bool operator==(const Pod&) const = default;
 };
 
+// A change of the app's size, as its ReplicaSet tells it ("TIME FROM TO" under this annotation). It is
+// written together with spec.replicas, so that a process that dies before it has written the status
+// has told its successor.
+inline constexpr const char* kSizeChangeAnnotation = "scalableapp.io/size-change";
+struct SizeChange {
+  WallTime time{};
+  int from = 0;
+  int to = 0;
+  bool operator==(const SizeChange&) const = default;
+};
+std::string encode_size_change(const SizeChange& change);
+// Nothing for text of another form.
+std::optional<SizeChange> decode_size_change(const std::string& text);
+
 struct ReplicaSet {
   ObjectMeta metadata;
   int spec_replicas = 0;
@@ -47,6 +61,7 @@ struct ReplicaSet {
   std::string template_hash;
   std::string failure;  // message of condition ReplicaFailure=True (quota, admission), else empty.
   std::optional<WallTime> failure_since;
+  std::optional<SizeChange> size_change;  // The last one that was written to this ReplicaSet first.
   bool operator==(const ReplicaSet&) const = default;
 };
 

@@ -123,5 +123,14 @@ TEST(ReplicaSet, WantsOneReplicaIfItDoesNotSay) {
   EXPECT_FALSE(decode_replica_set(json::parse("null")));
 }
 
+TEST(SizeChange, IsReadAsItWasWrittenAndOtherTextIsNone) {
+  const SizeChange change{.time = WallTime{milliseconds{1'764'000'000'123}}, .from = 3, .to = 10};
+  EXPECT_EQ(decode_size_change(encode_size_change(change)), change);
+  for (const char* text : {"", " ", "2026-11-24T18:52:51Z", "2026-11-24T18:52:51Z 3", "2026-11-24T18:52:51Z 3 x",
+                           "2026-11-24T18:52:51Z 3 10 4", "2026-11-24T18:52:51Z -3 10", "now 3 10", "2026-11-24T18:52:51Z  3 10"}) {
+    EXPECT_FALSE(decode_size_change(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace scalableapp::api

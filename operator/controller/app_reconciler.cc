@@ -21,12 +21,16 @@ namespace {
 
 // Enough to answer "what happened in the last minutes", small with 500 apps.
 constexpr std::size_t kDecisionsKept = 32;
-constexpr const char* kWarmUpQueryId = "warm-up";
+constexpr const char* kWarmUpQueryId = "";  // No metric's name is empty.
 constexpr const char* kScaleManager = "scalableapp-operator-scale";
 // A new query is given so long before an app that runs already is told that a metric is missing:
 // a restart is no news.
 constexpr milliseconds kFirstAnswerPatience{5000};
 constexpr milliseconds kSoonest{50};
+// How soon a status that made way is looked at again.
+constexpr milliseconds kWayMade{100};
+// After so many gates that could not be written the server is in trouble, not the pod.
+constexpr int kMostGateErrors = 2;
 // A ReplicaSet that the API server refused is tried again after so long, doubling: a quota may be
 // raised or a webhook mended without a word to us.
 constexpr milliseconds kFirstRetry{1000};
@@ -91,6 +95,34 @@ bool is_refusal(const Error& error) {
   return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kForbidden;
 }
 
+// The change of size that the plan's only write makes, so that it can carry it.
+std::optional<api::SizeChange> change_in_one_write(WallTime now, const rollout::RolloutPlan& plan,
+                                                   const scaling::Decision& decision) {
+  if (plan.in_flight || plan.actions.size() != 1 || decision.replicas == decision.from) return std::nullopt;
+  const auto* scale = std::get_if<rollout::ScaleReplicaSet>(&plan.actions[0]);
+  if (scale == nullptr || scale->to != decision.replicas) return std::nullopt;
+  return api::SizeChange{.time = now, .from = decision.from, .to = decision.replicas};
+}
+
+rollout::RevisionState to_revision(const api::ReplicaSet& replica_set, const Snapshot& snapshot) {
+  rollout::RevisionState revision{
+      .revision = label_or_empty(replica_set.metadata, api::kRevisionLabel),
+      .name = replica_set.metadata.name,
+      .uid = replica_set.metadata.uid,
+      .resource_version = replica_set.metadata.resource_version,
+      .spec_replicas = replica_set.spec_replicas,
+      .created = replica_set.metadata.creation_time,
+      .failure = replica_set.failure,
+      .failure_since = replica_set.failure_since};
+  for (const auto& pod : snapshot.pods) {
+    // A finished pod (evicted, say) will neither serve nor go by itself: its ReplicaSet counts it
+    // no more and has made another one.
+    if (pod->finished() || !owned_by(pod->metadata, revision.uid)) continue;
+    revision.pods.push_back(to_facts(*pod));
+  }
+  return revision;
+}
+
 const std::string* revision_to_create(const rollout::RolloutPlan& plan) {
   for (const auto& action : plan.actions) {
     if (const auto* create = std::get_if<rollout::CreateReplicaSet>(&action)) return &create->revision;
@@ -118,12 +150,20 @@ struct AppReconciler::Memory {
   PendingWrites pending;
   api::ScalingHistory history;      // Ahead of status.history, never behind it.
   api::ScalableAppStatus written;   // The status as we last wrote or first read it.
+  std::string read_version;         // The app's resourceVersion when we last looked.
   WallTime last_status_write{};
+  bool owes_status = false;                  // `written` is ahead of what the API server has.
+  std::optional<MonotonicTime> waits_since;  // A status makes way for others since then.
+  // Of the template, kept because hashing it is most of what an app at rest would cost.
+  std::string revision;
+  std::string template_hash;
+  std::pair<std::int64_t, int> named{-1, 0};  // The generation and collision count they are of.
   std::int64_t subscribed_generation = -1;
   bool samples_warm_up = false;
   MonotonicTime subscribed_at{};
   bool metrics_lost = false;        // As events told it.
   std::string progress_reason;      // As events told it.
+  std::optional<WallTime> taken_over;    // The last change of size that events told as found.
   std::array<int, 3> shown{-1, -1, -1};  // What the exporter has.
 
   // The ReplicaSet that the API server will not have.
@@ -168,6 +208,13 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
                                         .message = progressing->message};
     }
   }
+  // Until we have written it, the status is another leader's, and the cache may just be learning of it.
+  const bool is_news = std::exchange(memory->read_version, app.metadata.resource_version) != app.metadata.resource_version;
+  if (is_news && !memory->pending.has_written_app() && !(memory->written == app.status)) {
+    memory->written = app.status;
+    memory->history = app.status.history;
+    memory->owes_status = false;
+  }
   return memory;
 }
 
@@ -206,10 +253,9 @@ Result<std::string> AppReconciler::decisions_json(const api::ObjectKey& key) con
 
 void AppReconciler::subscribe_metrics(const Snapshot& snapshot, Memory& memory) {
   const api::ScalableApp& app = *snapshot.app;
-  const bool warm_up =
-      app.spec.readiness.warm_up && std::ranges::any_of(snapshot.pods, [](const auto& pod) {
-        return !pod->warm && !pod->terminating() && !pod->finished();
-      });
+  const bool warm_up = std::ranges::any_of(snapshot.pods, [&](const auto& pod) {
+    return rollout::awaits_warm_up_value(app.spec.readiness, *pod);
+  });
   if (memory.subscribed_generation == app.metadata.generation &&
       memory.samples_warm_up == warm_up) {
     return;
@@ -244,6 +290,8 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
   }
   snapshot.replica_sets =
       memory.pending.overlay(std::move(replica_sets), parts_.clock.monotonic_now());
+  snapshot.app = std::move(app);
+  take_over_size(snapshot, memory);
   for (auto& pod : parts_.pods.list_by_index(index)) {
     const bool ours = std::ranges::any_of(snapshot.replica_sets, [&](const auto& replica_set) {
       return owned_by(pod->metadata, replica_set->metadata.uid);
@@ -251,37 +299,64 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
     if (ours) snapshot.pods.push_back(std::move(pod));
   }
 
-  for (const auto& metric : app->spec.metrics) {
+  const api::ScalableAppSpec& spec = snapshot.app->spec;
+  for (const auto& metric : spec.metrics) {
     const auto latest = parts_.metrics.latest(key, metric.name);
     snapshot.unasked |= !latest;
     snapshot.readings.push_back(metrics::to_reading(metric, latest));
   }
-  if (app->spec.readiness.warm_up) {
+  if (spec.readiness.warm_up) {
     const auto latest = parts_.metrics.latest(key, kWarmUpQueryId);
     if (latest && !latest->error && latest->age <= seconds{10}) {
       for (const auto& sample : latest->samples) snapshot.warm_up_values[sample.pod] = sample.value;
     }
   }
   snapshot.status = &memory.written;
-  snapshot.updated_revision = api::revision_of(app->spec, memory.written.collision_count);
-  snapshot.app = std::move(app);
+  const std::pair named{snapshot.app->metadata.generation, memory.written.collision_count};
+  if (memory.named != named) {
+    memory.revision = api::revision_of(spec, memory.written.collision_count);
+    memory.template_hash = api::template_hash(spec.template_json);
+    memory.named = named;
+  }
+  snapshot.updated_revision = memory.revision;
   return snapshot;
 }
 
-// Opens and closes readiness gates. Returns when the next pod will have been warm for long enough.
-Result<milliseconds> AppReconciler::keep_gates(const Snapshot& snapshot, Memory& memory) {
+// A change of size that a ReplicaSet tells and we do not know: of a process that died before it wrote
+// the status, or of a write of ours whose answer was lost.
+void AppReconciler::take_over_size(const Snapshot& snapshot, Memory& memory) {
+  for (const auto& replica_set : snapshot.replica_sets) {
+    if (!replica_set->size_change) continue;
+    const api::SizeChange& change = *replica_set->size_change;
+    if (memory.written.last_scale_time && change.time <= *memory.written.last_scale_time) continue;
+    memory.written.desired_replicas = change.to;
+    memory.written.last_scale_time = change.time;
+    memory.history.scale_events.push_back({.change = change.to - change.from, .time = change.time});
+    memory.owes_status = true;
+    if (std::exchange(memory.taken_over, change.time) == change.time) continue;
+    note(*snapshot.app, change.to > change.from ? "ScaledUp" : "ScaledDown",
+         fmt::format("{} -> {}: found done, though not reported", change.from, change.to));
+  }
+}
+
+// Opens and closes readiness gates.
+AppReconciler::Gates AppReconciler::keep_gates(const Snapshot& snapshot, Memory& memory) {
   const WallTime now = parts_.clock.wall_now();
   const rollout::GatePlan plan = rollout::plan_gates(now, snapshot.app->spec.readiness,
                                                      snapshot.pods, snapshot.warm_up_values);
+  Gates gates{.next = plan.next_check ? from_now(now, *plan.next_check) : milliseconds::max(), .error = {}};
+  int errors = 0;
   for (const auto& change : plan.changes) {
     const api::ObjectMeta& pod = change.pod->metadata;
     const MonotonicTime at = parts_.clock.monotonic_now();
     if (memory.pending.gate_is_pending(*change.pod, change.warm, at)) continue;
+    // Never before the containers were ready by the node's clock, or it would look like a restart.
+    const WallTime since = std::max(now, change.pod->containers_ready_since.value_or(now));
     const nlohmann::json condition{{"type", api::kWarmGate},
                                    {"status", change.warm ? "True" : "False"},
                                    {"reason", change.reason},
                                    {"message", change.message},
-                                   {"lastTransitionTime", format_rfc3339(now)}};
+                                   {"lastTransitionTime", format_rfc3339(since)}};
     const nlohmann::json body{{"metadata", {{"uid", pod.uid}}},
                               {"status", {{"conditions", nlohmann::json::array({condition})}}}};
     const auto written = parts_.client.patch(kube::kPods, pod.key(), body.dump(),
@@ -298,7 +373,9 @@ Result<milliseconds> AppReconciler::keep_gates(const Snapshot& snapshot, Memory&
                fmt::format("pod {}: {}", pod.name, written.error().message));
           continue;
         default:
-          return tl::unexpected(written.error());
+          if (!gates.error) gates.error = written.error();
+          if (++errors == kMostGateErrors) return gates;
+          continue;
       }
     }
     memory.pending.wrote_gate(pod.uid, change.warm, at);
@@ -307,7 +384,25 @@ Result<milliseconds> AppReconciler::keep_gates(const Snapshot& snapshot, Memory&
               {"pod", pod.name},
               {"reason", change.reason}});
   }
-  return plan.next_check ? from_now(now, *plan.next_check) : milliseconds::max();
+  return gates;
+}
+
+// Ten characters name a revision: where an older template has the same name, or somebody else has
+// the ReplicaSet's, the next name is tried (Deployment's collisionCount).
+Result<void> AppReconciler::avoid_collision(const Snapshot& snapshot, Memory& memory) {
+  const api::ScalableApp& app = *snapshot.app;
+  const std::string name = api::replica_set_name(app, snapshot.updated_revision);
+  const bool is_ours = std::ranges::any_of(snapshot.replica_sets, [&](const auto& replica_set) {
+    return replica_set->metadata.name == name;
+  });
+  api::ScalableAppStatus status = memory.written;
+  ++status.collision_count;
+  if (auto done = write_status(app, status, memory); !done) return tl::unexpected(done.error());
+  const std::string message =
+      is_ours ? fmt::format("revision {} is of another template; using another name", snapshot.updated_revision)
+              : fmt::format("ReplicaSet {} exists and is not this revision; using another name", name);
+  warn(app, "RevisionCollision", message);
+  return fail(ErrorCode::kConflict, message);  // Again at once, under the new name.
 }
 
 Result<void> AppReconciler::create_replica_set(const Snapshot& snapshot,
@@ -320,8 +415,7 @@ Result<void> AppReconciler::create_replica_set(const Snapshot& snapshot,
   auto created = parts_.client.create(kube::kReplicaSets, app.metadata.namespace_name, body);
   const bool is_new = created.has_value();
   if (!created && created.error().code == ErrorCode::kAlreadyExists) {
-    // Ours, from a run that died before it saw the answer; or somebody else's, or another template
-    // with the same hash: then the next revision name is tried (Deployment's collisionCount).
+    // Ours, from a run that died before it saw the answer; or a collision.
     const api::ObjectKey key{app.metadata.namespace_name,
                              api::replica_set_name(app, action.revision)};
     created = parts_.client.get(kube::kReplicaSets, key);
@@ -343,13 +437,7 @@ Result<void> AppReconciler::create_replica_set(const Snapshot& snapshot,
   if (!object) return tl::unexpected(object.error());
   if (!is_new && (!owned_by(object->metadata, app.metadata.uid) ||
                   object->template_hash != api::template_hash(app.spec.template_json))) {
-    api::ScalableAppStatus status = memory.written;
-    ++status.collision_count;
-    if (auto done = write_status(app, status, memory); !done) return tl::unexpected(done.error());
-    const std::string message = fmt::format("ReplicaSet {} exists and is not this revision; using another name",
-                                            object->metadata.name);
-    warn(app, "RevisionCollision", message);
-    return fail(ErrorCode::kConflict, message);  // Again at once, under the new name.
+    return avoid_collision(snapshot, memory);
   }
   const int replicas = object->spec_replicas;
   memory.pending.wrote(std::move(*object), parts_.clock.monotonic_now());
@@ -362,13 +450,15 @@ Result<void> AppReconciler::create_replica_set(const Snapshot& snapshot,
 
 Result<void> AppReconciler::scale_replica_set(const Snapshot& snapshot,
                                               const rollout::ScaleReplicaSet& action,
+                                              const std::optional<api::SizeChange>& change,
                                               Memory& memory) {
   const api::ObjectMeta& app = snapshot.app->metadata;
-  const nlohmann::json body{
+  nlohmann::json body{
       {"apiVersion", "apps/v1"},
       {"kind", "ReplicaSet"},
       {"metadata", {{"name", action.name}, {"resourceVersion", action.resource_version}}},
       {"spec", {{"replicas", action.to}}}};
+  if (change) body["metadata"]["annotations"] = {{api::kSizeChangeAnnotation, api::encode_size_change(*change)}};
   const auto written = parts_.client.apply(kube::kReplicaSets, {app.namespace_name, action.name},
                                            body.dump(), kScaleManager);
   if (!written) return tl::unexpected(written.error());
@@ -384,13 +474,13 @@ Result<void> AppReconciler::scale_replica_set(const Snapshot& snapshot,
 }
 
 Result<void> AppReconciler::act(const Snapshot& snapshot, const rollout::RolloutPlan& plan,
-                                Memory& memory) {
+                                Memory& memory, const std::optional<api::SizeChange>& change) {
   for (const rollout::Action& action : plan.actions) {
     Result<void> done;
     if (const auto* create = std::get_if<rollout::CreateReplicaSet>(&action)) {
       done = create_replica_set(snapshot, *create, memory);
     } else if (const auto* scale = std::get_if<rollout::ScaleReplicaSet>(&action)) {
-      done = scale_replica_set(snapshot, *scale, memory);
+      done = scale_replica_set(snapshot, *scale, change, memory);
     } else if (const auto* remove = std::get_if<rollout::DeleteReplicaSet>(&action)) {
       done = parts_.client.remove(
           kube::kReplicaSets, {snapshot.app->metadata.namespace_name, remove->name},
@@ -403,23 +493,36 @@ Result<void> AppReconciler::act(const Snapshot& snapshot, const rollout::Rollout
   return {};
 }
 
+// Whether a status that is due waits a little longer because other apps wait for their turn.
+bool AppReconciler::makes_way(Memory& memory) {
+  if (!parts_.is_behind || !parts_.is_behind()) return false;
+  const MonotonicTime now = parts_.clock.monotonic_now();
+  if (!memory.waits_since) memory.waits_since = now;
+  return now < *memory.waits_since + kStatusPatience;
+}
+
 // Returns when a change that is not worth a write yet will be.
 Result<milliseconds> AppReconciler::write_status(const api::ScalableApp& app,
                                                  const api::ScalableAppStatus& status,
-                                                 Memory& memory) {
+                                                 Memory& memory, Urgency urgency) {
   const WallTime now = parts_.clock.wall_now();
-  const StatusChange change = compare(memory.written, status);
+  const StatusChange change = memory.owes_status ? StatusChange::kMeaning : compare(memory.written, status);
   if (change == StatusChange::kNone) return milliseconds::max();
   const milliseconds since = now - memory.last_status_write;
   if (since < write_delay(change)) return write_delay(change) - since;
+  if (urgency == Urgency::kMakesWay && makes_way(memory)) return kWayMade;
   const std::string body = fmt::format(
-      R"({{"apiVersion":"scalableapp.io/v1alpha1","kind":"ScalableApp","metadata":{{"name":"{}","uid":"{}"}},"status":{}}})",
-      app.metadata.name, app.metadata.uid, api::encode_status(status));
+      R"({{"apiVersion":"scalableapp.io/v1alpha1","kind":"ScalableApp","metadata":{{"name":"{}","uid":"{}","resourceVersion":"{}"}},"status":{}}})",
+      app.metadata.name, app.metadata.uid, memory.pending.app_version(app.metadata.resource_version), api::encode_status(status));
   const auto written = parts_.client.apply(kube::kScalableApps, app.metadata.key(), body,
                                            api::kFieldManager, "status");
   if (!written) return tl::unexpected(written.error());
+  const auto answer = nlohmann::json::parse(*written, nullptr, false);
+  memory.pending.wrote_app(answer.value(nlohmann::json::json_pointer("/metadata/resourceVersion"), ""));
   memory.written = status;
   memory.last_status_write = now;
+  memory.owes_status = false;
+  memory.waits_since.reset();
   return milliseconds::max();
 }
 
@@ -448,7 +551,7 @@ void AppReconciler::announce(const Snapshot& snapshot, const rollout::RolloutPla
   if (plan.progressing.reason != memory.progress_reason) {
     if (plan.progressing.status == api::ConditionStatus::kFalse) {
       warn(app, plan.progressing.reason, plan.progressing.message);
-    } else if (!memory.progress_reason.empty() && !plan.in_flight) {
+    } else if (!memory.progress_reason.empty() && plan.progressing.reason == "NewReplicaSetAvailable") {
       note(app, plan.progressing.reason, plan.progressing.message);
     }
     memory.progress_reason = plan.progressing.reason;
@@ -483,45 +586,40 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   const WallTime now = parts_.clock.wall_now();
   const Snapshot snapshot = observe(app, *memory);
 
-  const auto next_gate = keep_gates(snapshot, *memory);
-  if (!next_gate) return next_gate;
+  const Gates gates = keep_gates(snapshot, *memory);
   if (!app->problems.empty()) {
     if (auto done = report_invalid(snapshot, *memory); !done) return tl::unexpected(done.error());
-    return next_gate;
+    if (gates.error) return tl::unexpected(*gates.error);
+    return gates.next;
   }
   subscribe_metrics(snapshot, *memory);
   // Each interval's samples wake the app; the timer is for when they do not come.
   const milliseconds interval = seconds{app->spec.interval_seconds};
-  milliseconds next = std::min(app->spec.metrics.empty() ? interval : 3 * interval, *next_gate);
+  milliseconds next = std::min(app->spec.metrics.empty() ? interval : 3 * interval, gates.next);
   const bool unasked =
       snapshot.unasked &&
       parts_.clock.monotonic_now() < memory->subscribed_at + kFirstAnswerPatience;
-  if (unasked && !snapshot.replica_sets.empty()) return next;
+  if (unasked && !snapshot.replica_sets.empty()) {
+    if (gates.error) return tl::unexpected(*gates.error);
+    return next;
+  }
+  for (const auto& replica_set : snapshot.replica_sets) {
+    if (label_or_empty(replica_set->metadata, api::kRevisionLabel) == snapshot.updated_revision &&
+        !replica_set->template_hash.empty() && replica_set->template_hash != memory->template_hash) {
+      if (auto done = avoid_collision(snapshot, *memory); !done) return tl::unexpected(done.error());
+    }
+  }
 
   // --- decide -------------------------------------------------------------------------------------
   rollout::RolloutInput input{.spec = app->spec,
                               .updated_revision = snapshot.updated_revision,
-                              .current_revision = memory->written.current_revision};
+                              .current_revision = memory->written.current_revision,
+                              .is_refused = memory->refusal && memory->refusal->revision == snapshot.updated_revision};
   scaling::Observation observation{.readings = snapshot.readings,
                                    .observing_since = memory->observing_since};
   for (const auto& replica_set : snapshot.replica_sets) {
-    rollout::RevisionState revision{
-        .revision = label_or_empty(replica_set->metadata, api::kRevisionLabel),
-        .name = replica_set->metadata.name,
-        .uid = replica_set->metadata.uid,
-        .resource_version = replica_set->metadata.resource_version,
-        .spec_replicas = replica_set->spec_replicas,
-        .created = replica_set->metadata.creation_time,
-        .failure = replica_set->failure,
-        .failure_since = replica_set->failure_since};
-    for (const auto& pod : snapshot.pods) {
-      // A finished pod (evicted, say) will neither serve nor go by itself: its ReplicaSet counts it
-      // no more and has made another one.
-      if (pod->finished() || !owned_by(pod->metadata, revision.uid)) continue;
-      revision.pods.push_back(to_facts(*pod));
-    }
     observation.current_replicas += replica_set->spec_replicas;
-    input.revisions.push_back(std::move(revision));
+    input.revisions.push_back(to_revision(*replica_set, snapshot));
   }
   for (const auto& pod : snapshot.pods) observation.pods.push_back(to_state(*pod));
   observation.rollout_in_flight = rollout::in_flight(input);
@@ -545,10 +643,20 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
                         .message = memory->refusal->message};
   }
 
-  // --- report -------------------------------------------------------------------------------------
+  // --- report, and act ----------------------------------------------------------------------------
   const api::ScalableAppStatus status = build_status(now, snapshot, decision, plan);
-  const auto next_write = write_status(*app, status, *memory);
-  if (!next_write) return next_write;
+  const auto change = change_in_one_write(now, plan, decision);
+  Result<milliseconds> next_write = milliseconds::max();
+  if (change) {
+    if (auto done = act(snapshot, plan, *memory, change); !done) return tl::unexpected(done.error());
+    memory->written.desired_replicas = status.desired_replicas;
+    memory->written.last_scale_time = status.last_scale_time;
+    memory->owes_status = true;
+    memory->taken_over = change->time;
+  } else {
+    next_write = write_status(*app, status, *memory, plan.actions.empty() ? Urgency::kMakesWay : Urgency::kAtOnce);
+    if (!next_write) return next_write;
+  }
   memory->history.scale_events = decision.history.scale_events;
   const std::array shown{status.desired_replicas, status.ready_replicas, status.warming_replicas};
   if (shown != memory->shown) {
@@ -566,8 +674,13 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   announce(snapshot, plan, std::move(observation), std::move(decision), *memory);
 
-  // --- act ----------------------------------------------------------------------------------------
-  if (auto done = act(snapshot, plan, *memory); !done) return tl::unexpected(done.error());
+  if (change) {
+    next_write = write_status(*app, status, *memory, Urgency::kMakesWay);
+    if (!next_write) return next_write;
+  } else if (auto done = act(snapshot, plan, *memory); !done) {
+    return tl::unexpected(done.error());
+  }
+  if (gates.error) return tl::unexpected(*gates.error);
   if (memory->refusal) {
     const auto wait = memory->refusal->retry_at - parts_.clock.monotonic_now();
     next = std::min(next, memory->refusal->is_told

@@ -9,18 +9,22 @@
 //               rest goes on
 //
 // Level-based and idempotent: killed after any write, the next run finds the world and goes on.
-// status.desiredReplicas is the app's size and is written, with the scale event, before the
-// ReplicaSets are: a run that dies between the two is finished by the next one, and what it did is
-// in the history already, so that no rate policy is ever used up twice. (In the other order a scale
-// whose status write is lost would be unknown: with metrics missing from then on, the app would be
-// taken back to its old size.) If it is the action that fails, the event merely stands for the
-// retry. What must outlive the process is in status; the per-app memory here only saves work.
+// status.desiredReplicas is the app's size. In a rollout it is written, with the scale event, before
+// the ReplicaSets are: a run that dies between the two is finished by the next one, and what it did
+// is in the history already, so that no rate policy is ever used up twice. Where a change of size is
+// one write to one ReplicaSet, that comes first and carries the change with it (SizeChange): it is
+// capacity, and costs the API server a third of what the status does. Whoever finds a change that
+// the status does not know takes it over. While other apps wait for their turn, the status makes way
+// for up to kStatusPatience. What must outlive the process is in status and there; the per-app
+// memory here only saves work.
 // Thread-safe as long as no key is reconciled twice at once, which the work queue ensures.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "operator/controller/pending_writes.h"
 #include "operator/controller/snapshot.h"
@@ -47,7 +51,10 @@ class AppReconciler {
     metrics::MetricSource& metrics;
     kube::EventRecorder& events;
     metrics::Exporter& exporter;
+    // Whether other apps wait for a worker; none: they never do.
+    std::function<bool()> is_behind = {};
   };
+  static constexpr milliseconds kStatusPatience{3000};
   explicit AppReconciler(Parts parts) : parts_(parts) {}
 
   // The delay after which the app wants to be looked at again though nothing changed; an error asks
@@ -65,14 +72,23 @@ class AppReconciler {
   std::shared_ptr<Memory> memory_of(const api::ScalableApp& app);
   Snapshot observe(std::shared_ptr<const api::ScalableApp> app, Memory& memory);
   void subscribe_metrics(const Snapshot& snapshot, Memory& memory);
-  Result<milliseconds> keep_gates(const Snapshot& snapshot, Memory& memory);
-  Result<void> act(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory);
+  struct Gates {
+    milliseconds next;           // When the next pod will have been warm for long enough.
+    std::optional<Error> error;  // The first one that asks for a retry.
+  };
+  Gates keep_gates(const Snapshot& snapshot, Memory& memory);
+  Result<void> avoid_collision(const Snapshot& snapshot, Memory& memory);
+  void take_over_size(const Snapshot& snapshot, Memory& memory);
+  Result<void> act(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory,
+                   const std::optional<api::SizeChange>& change = {});
   Result<void> create_replica_set(const Snapshot& snapshot, const rollout::CreateReplicaSet& action,
                                   Memory& memory);
   Result<void> scale_replica_set(const Snapshot& snapshot, const rollout::ScaleReplicaSet& action,
-                                 Memory& memory);
-  Result<milliseconds> write_status(const api::ScalableApp& app,
-                                    const api::ScalableAppStatus& status, Memory& memory);
+                                 const std::optional<api::SizeChange>& change, Memory& memory);
+  enum class Urgency { kAtOnce, kMakesWay };
+  Result<milliseconds> write_status(const api::ScalableApp& app, const api::ScalableAppStatus& status,
+                                    Memory& memory, Urgency urgency = Urgency::kAtOnce);
+  bool makes_way(Memory& memory);
   Result<void> report_invalid(const Snapshot& snapshot, Memory& memory);
   void announce(const Snapshot& snapshot, const rollout::RolloutPlan& plan,
                 scaling::Observation observation, scaling::Decision decision, Memory& memory);

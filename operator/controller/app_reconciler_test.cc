@@ -73,7 +73,8 @@ struct World {
                              .pods = cluster.pods,
                              .metrics = metrics,
                              .events = events,
-                             .exporter = exporter});
+                             .exporter = exporter,
+                             .is_behind = [this] { return others_wait; }});
   }
   // A process that dies is followed by a new one.
   Result<milliseconds> reconcile() {
@@ -101,6 +102,13 @@ struct World {
     ASSERT_EQ(cluster.serving(), 2);
     cluster.writes.clear();
     seen_events = events.events().size();
+  }
+  // Every pod answers the warm-up query with 1.
+  void warm_up() {
+    metrics.answers[""] = {.age = seconds{1}};
+    for (const auto& pod : cluster.all(kube::kPods)) {
+      metrics.answers[""].samples.push_back({.value = 1, .pod = pod["metadata"]["name"]});
+    }
   }
   std::vector<std::string> new_events() {
     const auto all = events.events();
@@ -133,6 +141,7 @@ struct World {
   kube::FakeEventRecorder events;
   metrics::Exporter exporter;
   std::unique_ptr<AppReconciler> reconciler;
+  bool others_wait = false;
   int lowest = 1000;
   int most_asked = 0;
   std::size_t seen_events = 0;
@@ -292,8 +301,8 @@ TEST_F(AppReconcilerTest, TheGateIsWrittenBeforeTheDecisionOfTheSameRun) {
   ASSERT_GE(cluster.writes.size(), 4u);
   EXPECT_THAT(cluster.writes[0], HasSubstr("patch pods"));
   EXPECT_THAT(cluster.writes[1], HasSubstr("patch pods"));
-  EXPECT_THAT(cluster.writes[2], HasSubstr("status"));
-  EXPECT_THAT(cluster.writes[3], HasSubstr("apply replicasets"));
+  EXPECT_THAT(cluster.writes[2], HasSubstr("apply replicasets"));
+  EXPECT_THAT(cluster.writes[3], HasSubstr("status"));
 }
 
 TEST_F(AppReconcilerTest, AGateClosesWhenContainersStopBeingReadyAndOpensAgain) {
@@ -321,13 +330,102 @@ TEST_F(AppReconcilerTest, AWarmUpQueryOpensTheGateAndIsAskedOnlyWhileAPodIsCold)
   run(5);
   EXPECT_EQ(cluster.serving(), 0);
   EXPECT_EQ(metrics.asked.size(), 2u);
-  metrics.answers["warm-up"].age = seconds{1};
-  for (const auto& pod : cluster.all(kube::kPods)) {
-    metrics.answers["warm-up"].samples.push_back({.value = 1, .pod = pod["metadata"]["name"]});
-  }
+  warm_up();
   run(3);
   EXPECT_EQ(cluster.serving(), 2);
   EXPECT_EQ(metrics.asked.size(), 1u);
+}
+
+TEST_F(AppReconcilerTest, AMetricMayBeCalledWarmUpToo) {
+  json spec = web_spec();
+  spec["metrics"][0]["name"] = "warm-up";
+  spec["readiness"] = {{"warmUp", {{"query", "warmth"}, {"atLeast", 1}}}};
+  metrics.set("warm-up", 2);
+  cluster.put_app(kWeb, spec);
+  run(5);
+  EXPECT_EQ(cluster.serving(), 0);
+  warm_up();
+  run(3);
+  EXPECT_EQ(cluster.serving(), 2);
+}
+
+TEST_F(AppReconcilerTest, PodsThatRestartedWhileNobodyLedServeOnUntilTheirWarmUpValueIsThere) {
+  json spec = web_spec();
+  spec["readiness"] = {{"warmUp", {{"query", "warmth"}, {"atLeast", 1}}}};
+  metrics.set("needed", 2);
+  cluster.put_app(kWeb, spec);
+  run(5);
+  warm_up();
+  run(3);
+  metrics.answers[""].samples.clear();
+  for (json pod : cluster.all(kube::kPods)) {
+    clock.advance(seconds{1});
+    cluster.set_condition(pod, "ContainersReady", false);
+    cluster.set_condition(pod, "ContainersReady", true);
+    pod["status"]["containerStatuses"] = {{{"restartCount", 1}}};
+    cluster.put(kube::kPods, pod);
+  }
+  restart();
+  run(5);
+  EXPECT_EQ(cluster.serving(), 2);
+  EXPECT_EQ(metrics.asked.size(), 2u);
+  warm_up();
+  run(3);
+  EXPECT_EQ(metrics.asked.size(), 1u);
+}
+
+TEST_F(AppReconcilerTest, AGateThatCannotBeWrittenHoldsUpNeitherOtherPodsNorScaling) {
+  settle();
+  metrics.set("needed", 4);
+  std::string first;
+  cluster.fault = [&](const std::string& write) {
+    if (first.empty() && write.starts_with("patch")) first = write;
+    return write == first ? Fault::kServerError : Fault::kNone;
+  };
+  run(5);
+  EXPECT_EQ(cluster.serving(), 3);
+  metrics.set("needed", 6);
+  run(10);
+  EXPECT_EQ(asked(), 6);
+  EXPECT_EQ(cluster.serving(), 5);
+  cluster.fault = nullptr;
+  run(3);
+  EXPECT_EQ(cluster.serving(), 6);
+}
+
+TEST_F(AppReconcilerTest, ALeaderWhoseCacheIsBehindWritesNothingOverItsPredecessorsStatus) {
+  settle();
+  cluster.lag = seconds{5};
+  lowest = 1000;
+  metrics.set("needed", 8);
+  run(1);
+  EXPECT_EQ(status().desired_replicas, 6);
+  restart();  // Its cache still says 2.
+  metrics.set("needed", 3);
+  run(3);
+  EXPECT_EQ(status().desired_replicas, 6);
+  run(4);
+  EXPECT_EQ(asked(), 6);  // Known now; the way down waits for its first moments to pass.
+  EXPECT_EQ(lowest, 2);
+}
+
+TEST_F(AppReconcilerTest, ATemplateNamedAsAnOlderOneOfTheAppGetsAnotherName) {
+  settle();
+  cluster.put_app(kWeb, web_spec("v2"));
+  run(30);
+  const std::string v2 = status().updated_revision;
+  cluster.put_app(kWeb, web_spec("v1"));
+  run(30);
+  const std::string v1 = status().updated_revision;
+  json old = cluster.at(kube::kReplicaSets, {"demo", "web-" + v2});
+  old["metadata"]["annotations"][api::kTemplateHashAnnotation] = "of-something-else";
+  cluster.put(kube::kReplicaSets, old);
+  cluster.put_app(kWeb, web_spec("v2"));
+  run(30);
+  EXPECT_EQ(status().collision_count, 1);
+  EXPECT_NE(status().updated_revision, v2);
+  EXPECT_EQ(status().current_revision, status().updated_revision);
+  EXPECT_EQ(cluster.serving(), 2);
 }
 
 TEST_F(AppReconcilerTest, TurningTheGateOnOrOffRollsOutPodsThatAreSo) {
@@ -368,7 +466,7 @@ TEST_F(AppReconcilerTest, AMetricOverItsTargetScalesUpWithOneEventAndOneStatusWr
   metrics.set("needed", 5);
   run(1);
   EXPECT_EQ(asked(), 5);
-  EXPECT_THAT(cluster.writes, ElementsAre("status scalableapps demo/web", HasSubstr("apply replicasets")));
+  EXPECT_THAT(cluster.writes, ElementsAre(HasSubstr("apply replicasets"), "status scalableapps demo/web"));
   EXPECT_THAT(new_events(), ElementsAre(HasSubstr("Normal ScaledUp web: 2 -> 5")));
   const auto now = status();
   ASSERT_TRUE(now.last_decision);
@@ -382,6 +480,22 @@ TEST_F(AppReconcilerTest, AMetricOverItsTargetScalesUpWithOneEventAndOneStatusWr
   EXPECT_THAT(new_events(), IsEmpty());
   EXPECT_EQ(status().ready_replicas, 5);
   EXPECT_EQ(condition("Ready").status, api::ConditionStatus::kTrue);
+}
+
+TEST_F(AppReconcilerTest, WhileOtherAppsWaitAScaleIsWrittenAndItsStatusMakesWayForAWhile) {
+  settle();
+  others_wait = true;
+  metrics.set("needed", 5);
+  run(1);
+  EXPECT_EQ(asked(), 5);
+  EXPECT_THAT(new_events(), ElementsAre(HasSubstr("ScaledUp web: 2 -> 5")));
+  metrics.set("needed", 6);
+  run(1);
+  EXPECT_EQ(asked(), 6);
+  EXPECT_EQ(cluster.writes_of("status"), 0);
+  run(3);
+  EXPECT_EQ(status().desired_replicas, 6);
+  EXPECT_THAT(status().history.scale_events, testing::SizeIs(2));
 }
 
 TEST_F(AppReconcilerTest, AMissingMetricNeverScalesDownAndIsToldOnceEachWay) {

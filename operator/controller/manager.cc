@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -29,6 +30,8 @@ constexpr milliseconds kElectionRequestTimeout{1000};
 // For the writes in progress at a shutdown; with an API server that hangs, the lease and the rest
 // need the remainder of a pod's grace period of 10 s.
 constexpr milliseconds kLastWrites{2000};
+// A key that came up while the lease was in doubt is looked at again after so long.
+constexpr milliseconds kUnledRetry{200};
 
 std::string app_index(const api::ObjectMeta& metadata) {
   const auto label = metadata.labels.find(api::kAppLabel);
@@ -57,6 +60,7 @@ class Manager {
   void enqueue(const api::ObjectKey& key) {
     if (leading_) queue_->add(key);
   }
+  Result<milliseconds> reconcile(const api::ObjectKey& key);
   std::stop_token term();  // Stopped when this time of leading has ended.
   void end_term();
   void work(std::stop_token stop);
@@ -211,20 +215,21 @@ Result<void> Manager::serve_http() {
 // One worker: takes a key, reconciles, and says when to look again.
 void Manager::work(std::stop_token stop) {
   while (const auto key = queue_->get(stop)) {
-    // Fenced by local time: a leader that could not renew writes nothing more.
+    // Fenced by local time: a leader that could not renew writes nothing more. It may yet renew.
     if (elector_ && !elector_->is_leader()) {
+      queue_->add_after(*key, kUnledRetry);
       queue_->done(*key);
       continue;
     }
     const MonotonicTime start = clock_.monotonic_now();
-    const auto result = reconciler_->reconcile(*key);
+    const auto result = reconcile(*key);
     exporter_.observe_reconcile(clock_.monotonic_now() - start, result_text(result));
     if (result) {
       queue_->forget(*key);
       // Jitter keeps apps that were created together from deciding together for ever; only earlier,
       // since a gate may be waiting for this moment.
       if (*result != milliseconds::max()) {
-        queue_->add_after(*key, milliseconds{static_cast<std::int64_t>(static_cast<double>(result->count()) * (1.0 - 0.2 * random_.uniform()))});
+        queue_->revisit_after(*key, milliseconds{static_cast<std::int64_t>(static_cast<double>(result->count()) * (1.0 - 0.2 * random_.uniform()))});
       }
     } else {
       // A conflict is the cache being late: ordinary, and over after the next event.
@@ -236,7 +241,23 @@ void Manager::work(std::stop_token stop) {
   }
 }
 
+// The boundary that no exception passes: one app that nobody foresaw does not end all the others.
+Result<milliseconds> Manager::reconcile(const api::ObjectKey& key) {
+  try {
+    return reconciler_->reconcile(key);
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::kInternal, fmt::format("a bug: {}", error.what()));
+  }
+}
+
 std::stop_token Manager::term() {
+  static const std::stop_source ended = [] {
+    std::stop_source source;
+    source.request_stop();
+    return source;
+  }();
+  // By local time too: the elector may still be waiting for an answer.
+  if (elector_ && !elector_->is_leader() && !stopping_) return ended.get_token();
   std::lock_guard lock(term_mutex_);
   return term_.get_token();
 }
@@ -294,7 +315,8 @@ Result<void> Manager::run(std::stop_token stop) {
                                                                      .pods = pods_->store(),
                                                                      .metrics = *sampler_,
                                                                      .events = *events_,
-                                                                     .exporter = exporter_});
+                                                                     .exporter = exporter_,
+                                                                     .is_behind = [this] { return queue_->is_behind(); }});
   if (auto serving = serve_http(); !serving) return serving;
   sampler_->start();
   // Without the CRD there is nothing to list; that is an error to name, not a reason to restart.

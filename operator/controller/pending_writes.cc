@@ -8,9 +8,8 @@ namespace {
 
 // resourceVersions of one resource type grow with every write (Kubernetes API concepts: "resource
 // versions", comparable since 1.35 and in fact before). Text that is no number counts as older.
-std::uint64_t version_of(const api::ObjectMeta& metadata) {
+std::uint64_t version_of(const std::string& text) {
   std::uint64_t version = 0;
-  const std::string& text = metadata.resource_version;
   std::from_chars(text.data(), text.data() + text.size(), version);
   return version;
 }
@@ -38,7 +37,8 @@ std::vector<std::shared_ptr<const api::ReplicaSet>> PendingWrites::overlay(
   for (auto& object : cached) {
     const auto found = written_.find(object->metadata.uid);
     if (found == written_.end()) continue;
-    if (version_of(object->metadata) >= version_of(found->second.replica_set->metadata)) {
+    if (version_of(object->metadata.resource_version) >=
+        version_of(found->second.replica_set->metadata.resource_version)) {
       written_.erase(found);
     } else {
       object = found->second.replica_set;
@@ -51,6 +51,10 @@ std::vector<std::shared_ptr<const api::ReplicaSet>> PendingWrites::overlay(
   }
   std::ranges::sort(cached, {}, [](const auto& object) { return object->metadata.name; });
   return cached;
+}
+
+const std::string& PendingWrites::app_version(const std::string& cached) const {
+  return version_of(cached) >= version_of(app_version_) ? cached : app_version_;
 }
 
 bool PendingWrites::gate_is_pending(const api::Pod& pod, bool warm, MonotonicTime now) {

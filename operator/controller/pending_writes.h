@@ -2,6 +2,7 @@
 // on the old object would repeat the write and count a scale event twice. The object the API server
 // answered with is laid over the cached one until the cache has caught up, or until kPatience has
 // passed (then the cache is right again by definition: the object was changed or deleted by others).
+// The same goes for the app's own resourceVersion, which locks its status.
 // One thread at a time per app (the work queue sees to it); not thread-safe by itself.
 #pragma once
 
@@ -27,6 +28,11 @@ class PendingWrites {
   // The cached ReplicaSets with our own newer writes laid over them, sorted by name.
   std::vector<std::shared_ptr<const api::ReplicaSet>> overlay(
       std::vector<std::shared_ptr<const api::ReplicaSet>> cached, MonotonicTime now);
+  // The app's resourceVersion to lock a write of its status with: the newer of the cache's and of what
+  // our latest write left. Others' writes in between are then a conflict, until the cache shows them.
+  void wrote_app(std::string resource_version) { app_version_ = std::move(resource_version); }
+  const std::string& app_version(const std::string& cached) const;
+  bool has_written_app() const { return !app_version_.empty(); }
   // True where the gate of this pod was written to `warm` and the cache does not show it yet.
   bool gate_is_pending(const api::Pod& pod, bool warm, MonotonicTime now);
 
@@ -39,6 +45,7 @@ class PendingWrites {
     bool warm;
     MonotonicTime at;
   };
+  std::string app_version_;                         // Empty: not written yet.
   std::map<std::string, Written> written_;          // By uid.
   std::map<std::string, MonotonicTime> deleted_;    // By uid.
   std::map<std::string, Gate> gates_;               // By pod uid.

@@ -14,6 +14,13 @@ void WorkQueue::add_after(const api::ObjectKey& key, milliseconds delay) {
   delay_locked(key, delay);
 }
 
+void WorkQueue::revisit_after(const api::ObjectKey& key, milliseconds delay) {
+  std::lock_guard lock(mutex_);
+  if (held_.contains(key)) return;
+  drop_delay_locked(key);
+  delay_locked(key, delay);
+}
+
 void WorkQueue::add_rate_limited(const api::ObjectKey& key, milliseconds at_least) {
   std::lock_guard lock(mutex_);
   const milliseconds delay = limiter_.next_delay(key);
@@ -82,6 +89,12 @@ std::size_t WorkQueue::depth() {
   return ready_.size();
 }
 
+bool WorkQueue::is_behind() {
+  std::lock_guard lock(mutex_);
+  promote_due_locked();
+  return !ready_.empty() && clock_.monotonic_now() >= ready_.front().since + kBehind;
+}
+
 void WorkQueue::add_locked(const api::ObjectKey& key) {
   if (held_.contains(key)) return;
   if (!dirty_.insert(key).second || processing_.contains(key)) return;
@@ -140,15 +153,19 @@ void WorkQueue::delay_locked(const api::ObjectKey& key, milliseconds delay) {
   see_to_the_watch_locked();
 }
 
+void WorkQueue::drop_delay_locked(const api::ObjectKey& key) {
+  const auto entry = delayed_.find(key);
+  if (entry == delayed_.end()) return;
+  due_.erase({entry->second, key});
+  delayed_.erase(entry);
+}
+
 // Puts `delay` in the place of all that was asked for, while a worker has the item included.
 void WorkQueue::hold_locked(const api::ObjectKey& key, milliseconds delay) {
   if (dirty_.erase(key) > 0) {
     std::erase_if(ready_, [&](const Ready& ready) { return ready.key == key; });
   }
-  if (const auto entry = delayed_.find(key); entry != delayed_.end()) {
-    due_.erase({entry->second, key});
-    delayed_.erase(entry);
-  }
+  drop_delay_locked(key);
   held_.erase(key);
   delay_locked(key, delay);
   held_.insert(key);

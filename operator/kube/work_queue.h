@@ -37,6 +37,8 @@ class WorkQueue {
  public:
   // An item that waits for longer is worth another worker; less is a switch of threads for nothing.
   static constexpr milliseconds kLate{5};
+  // For longer than this: all workers are busy with something slow.
+  static constexpr milliseconds kBehind{25};
 
   // `clock` must outlive the queue.
   explicit WorkQueue(const Clock& clock, const RateLimits& limits = {})
@@ -45,6 +47,9 @@ class WorkQueue {
   void add(const api::ObjectKey& key);
   // Not positive: the same as add.
   void add_after(const api::ObjectKey& key, milliseconds delay);
+  // In place of any delay the item had, also a shorter one: who has just seen to it knows best. (A
+  // timer that each visit renews then never fires.)
+  void revisit_after(const api::ObjectKey& key, milliseconds delay);
   // After a failure: add_after with a delay that doubles until forget. A positive `at_least`, which
   // a server asked for with Retry-After, is kept whoever else adds the item, up to the longest of
   // those delays.
@@ -58,10 +63,13 @@ class WorkQueue {
 
   // Items that are ready, by now, and that no worker has taken yet.
   std::size_t depth();
+  // Whether an item has waited for kBehind.
+  bool is_behind();
 
  private:
   void add_locked(const api::ObjectKey& key);
   void delay_locked(const api::ObjectKey& key, milliseconds delay);
+  void drop_delay_locked(const api::ObjectKey& key);
   void hold_locked(const api::ObjectKey& key, milliseconds delay);
   void promote_due_locked();
   void make_ready_locked(const api::ObjectKey& key);

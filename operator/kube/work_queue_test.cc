@@ -89,6 +89,25 @@ TEST_F(WorkQueueTest, TheEarliestOfSeveralDelaysWinsAndTheItemComesOnce) {
   EXPECT_THAT(take(), IsEmpty());
 }
 
+TEST_F(WorkQueueTest, IsBehindOnceAnItemHasWaitedForLong) {
+  EXPECT_FALSE(queue.is_behind());
+  queue.add(key("a"));
+  EXPECT_FALSE(queue.is_behind());
+  clock.advance(WorkQueue::kBehind);
+  EXPECT_TRUE(queue.is_behind());
+  EXPECT_THAT(take(), ElementsAre("a"));
+  EXPECT_FALSE(queue.is_behind());
+}
+
+TEST_F(WorkQueueTest, ARevisitTakesThePlaceOfAnEarlierOne) {
+  queue.add_after(key("a"), seconds(2));
+  queue.revisit_after(key("a"), seconds(6));
+  clock.advance(seconds(3));
+  EXPECT_EQ(queue.depth(), 0U);
+  clock.advance(seconds(3));
+  EXPECT_EQ(queue.depth(), 1U);
+}
+
 TEST_F(WorkQueueTest, ADelayThatIsNotPositiveIsNone) {
   queue.add_after(key("a"), seconds(0));
   queue.add_after(key("b"), seconds(-1));
@@ -131,6 +150,7 @@ TEST_F(WorkQueueTest, AnItemIsHeldBackForAsLongAsTheServerAskedWhoeverAddsIt) {
   queue.done(key("a"));
   queue.add(key("a"));
   queue.add_after(key("a"), seconds(2));
+  queue.revisit_after(key("a"), seconds(3));
   clock.advance(milliseconds(6'999));
   EXPECT_THAT(take(), IsEmpty());
   clock.advance(milliseconds(1));

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace scalableapp::rollout {
 namespace {
 
@@ -16,31 +18,58 @@ bool restarted_unseen(const api::Pod& pod) {
          *pod.containers_ready_since > *pod.warm_since;
 }
 
-// Whether the gate of a pod with ready containers may open; `value`: of the warm-up query.
-bool has_warmed_up(const api::Readiness& readiness, WallTime now, WallTime ready_since,
-                   const double* value) {
-  return now >= ready_since + seconds{readiness.min_warm_seconds} &&
-         (!readiness.warm_up || (value != nullptr && warm_enough(*readiness.warm_up, *value)));
+bool is_gated(const api::Pod& pod) {
+  return pod.has_warm_gate && !pod.terminating() && !pod.finished();
+}
+
+// When the containers will have been ready for long enough. Without a minimum that is now, also by a
+// node's clock that is ahead of ours.
+WallTime warm_at(const api::Readiness& readiness, const api::Pod& pod, WallTime now) {
+  if (readiness.min_warm_seconds == 0) return now;
+  return pod.containers_ready_since.value_or(now) + seconds{readiness.min_warm_seconds};
+}
+
+// How many pods that serve may be taken out of service, so that half of the app's stay.
+int count_to_spare(const std::vector<std::shared_ptr<const api::Pod>>& pods) {
+  int all = 0, out_of_service = 0;
+  for (const auto& pod : pods) {
+    if (!is_gated(*pod)) continue;
+    ++all;
+    if (!pod->warm || !pod->containers_ready) ++out_of_service;
+  }
+  return std::max(0, all / 2 - out_of_service);
 }
 
 }  // namespace
+
+bool awaits_warm_up_value(const api::Readiness& readiness, const api::Pod& pod) {
+  return readiness.warm_up && is_gated(pod) && (!pod.warm || restarted_unseen(pod));
+}
 
 GatePlan plan_gates(WallTime now, const api::Readiness& readiness,
                     const std::vector<std::shared_ptr<const api::Pod>>& pods,
                     const std::map<std::string, double>& warm_up_values) {
   GatePlan plan;
+  int to_spare = count_to_spare(pods);
   for (const auto& pod : pods) {
-    if (!pod->has_warm_gate || pod->terminating() || pod->finished()) continue;
+    if (!is_gated(*pod)) continue;
     const auto sample = warm_up_values.find(pod->metadata.name);
     const double* value = sample == warm_up_values.end() ? nullptr : &sample->second;
     if (pod->warm) {
       if (!pod->containers_ready && readiness.gate) {
         plan.changes.push_back({pod, false, "ContainersNotReady",
                                 "its containers are not ready; it must warm up again"});
-      } else if (readiness.gate && restarted_unseen(*pod) &&
-                 !has_warmed_up(readiness, now, *pod->containers_ready_since, value)) {
-        plan.changes.push_back({pod, false, "ContainersRestarted",
-                                "a container has restarted; it must warm up again"});
+      } else if (readiness.gate && restarted_unseen(*pod)) {
+        const bool is_cold = now < warm_at(readiness, *pod, now) ||
+                             (readiness.warm_up && value != nullptr && !warm_enough(*readiness.warm_up, *value));
+        if (is_cold && to_spare > 0) {
+          --to_spare;
+          plan.changes.push_back({pod, false, "ContainersRestarted",
+                                  "a container has restarted; it must warm up again"});
+        } else if (!is_cold && value != nullptr && readiness.warm_up) {
+          // Said again with a later time: no more values are needed.
+          plan.changes.push_back({pod, true, "WarmedUp", fmt::format("the warm-up query gives {:g}", *value)});
+        }
       }
       continue;
     }
@@ -49,14 +78,12 @@ GatePlan plan_gates(WallTime now, const api::Readiness& readiness,
       continue;
     }
     if (!pod->containers_ready) continue;
-    const WallTime since = pod->containers_ready_since.value_or(now);
-    const WallTime warm_at = since + seconds{readiness.min_warm_seconds};
-    if (now < warm_at) {
-      if (!plan.next_check || warm_at < *plan.next_check) plan.next_check = warm_at;
+    if (const WallTime at = warm_at(readiness, *pod, now); now < at) {
+      if (!plan.next_check || at < *plan.next_check) plan.next_check = at;
       continue;
     }
-    if (!has_warmed_up(readiness, now, since, value)) continue;
     if (readiness.warm_up) {
+      if (value == nullptr || !warm_enough(*readiness.warm_up, *value)) continue;
       plan.changes.push_back(
           {pod, true, "WarmedUp", fmt::format("the warm-up query gives {:g}", *value)});
       continue;
@@ -64,7 +91,9 @@ GatePlan plan_gates(WallTime now, const api::Readiness& readiness,
     plan.changes.push_back(
         {pod, true, "ContainersReady",
          fmt::format("its containers have been ready for {} s",
-                     std::chrono::duration_cast<seconds>(now - since).count())});
+                     std::max<std::int64_t>(0, std::chrono::duration_cast<seconds>(
+                                                   now - pod->containers_ready_since.value_or(now))
+                                                   .count()))});
   }
   return plan;
 }

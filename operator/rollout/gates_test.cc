@@ -56,10 +56,10 @@ TEST(Gates, OpenWhenContainersAreReadyAndEverythingElseHolds) {
       {"a reached one opens it", query, pod(true, false), {{"p", 1.0}}, true},
       {"a warm pod stays warm without a value", query, pod(true, true), {}, std::nullopt},
       {"a warm pod whose containers fail is cold again", query, pod(false, true), {{"p", 1.0}}, false},
-      {"so is one that restarted while nobody looked", query, restarted_pod(), {}, false},
-      {"and for minWarmSeconds", wait, restarted_pod(), {}, false},
-      {"unless it has warmed up since", query, restarted_pod(), {{"p", 1.0}}, std::nullopt},
-      {"or need not", plain, restarted_pod(), {}, std::nullopt},
+      {"one that restarted while nobody looked stays without a value", query, restarted_pod(), {}, std::nullopt},
+      {"nor is the only pod taken out of service for that", query, restarted_pod(), {{"p", 0.5}}, std::nullopt},
+      {"its gate is dated anew when it has warmed up since", query, restarted_pod(), {{"p", 1.0}}, true},
+      {"and it is left alone where it need not", plain, restarted_pod(), {}, std::nullopt},
       {"containers that were unready but not restarted are warm", wait, unready, {}, std::nullopt},
       {"the gate off opens what carries it", off, pod(false, false), {}, true},
       {"a pod without the gate is left alone", plain, ungated, {}, std::nullopt},
@@ -76,6 +76,38 @@ TEST(Gates, OpenWhenContainersAreReadyAndEverythingElseHolds) {
       EXPECT_FALSE(plan.changes[0].reason.empty()) << one.name;
     }
   }
+}
+
+TEST(Gates, PodsThatRestartedUnseenWarmUpAgainWhileHalfOfTheAppServes) {
+  const api::Readiness query{.warm_up = api::WarmUpCondition{.query = "q", .at_least = 1}};
+  const api::Readiness wait{.min_warm_seconds = 30};
+  std::vector<std::shared_ptr<const api::Pod>> pods;
+  std::map<std::string, double> low;
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    api::Pod one = restarted_pod();
+    one.metadata.name = name;
+    low[name] = 0.5;
+    pods.push_back(std::make_shared<const api::Pod>(one));
+  }
+  EXPECT_THAT(plan_gates(kNow, query, pods, {}).changes, IsEmpty());
+  EXPECT_EQ(plan_gates(kNow, query, pods, low).changes.size(), 2u);
+  EXPECT_EQ(plan_gates(kNow, wait, pods, {}).changes.size(), 2u);
+  api::Pod closed = *pods[0];
+  closed.warm = false;
+  pods[0] = std::make_shared<const api::Pod>(closed);
+  EXPECT_EQ(plan_gates(kNow, query, pods, low).changes.size(), 1u);
+}
+
+TEST(Gates, AValueIsAwaitedOnlyWhereItCanChangeAGate) {
+  const api::Readiness query{.warm_up = api::WarmUpCondition{.query = "q", .at_least = 1}};
+  EXPECT_TRUE(awaits_warm_up_value(query, pod(true, false)));
+  EXPECT_TRUE(awaits_warm_up_value(query, restarted_pod()));
+  EXPECT_FALSE(awaits_warm_up_value(query, pod(true, true)));
+  EXPECT_FALSE(awaits_warm_up_value(api::Readiness{}, pod(true, false)));
+}
+
+TEST(Gates, WithoutAMinimumANodesClockThatIsAheadDelaysNothing) {
+  EXPECT_EQ(plan_gates(kNow, {}, {std::make_shared<const api::Pod>(pod(true, false, -5))}, {}).changes.size(), 1u);
 }
 
 TEST(Gates, AsksToBeWokenWhenTheMinimumTimeIsOver) {

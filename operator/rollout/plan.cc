@@ -176,7 +176,9 @@ RolloutPlan plan(WallTime now, const RolloutInput& input) {
   std::ranges::sort(old, {}, [](const Side& side) { return std::pair(side.state->created, side.state->name); });
 
   constexpr const char* kOldUp = "load rose before the new revision proved itself";
-  const int min_available = desired - bounds.unavailable;
+  const Progress progress = updated_state == nullptr ? Progress{.stuck = input.is_refused}
+                                                     : look_at_progress(*updated_state, spec, now);
+  const int min_available = desired - (progress.stuck ? 0 : bounds.unavailable);
   if (updated_state == nullptr) {
     // What serves comes first: the API server may refuse the new template, now and for ever.
     const int kept = old_total + raise_old(old, old_total, old_available, min_available);
@@ -191,7 +193,6 @@ RolloutPlan plan(WallTime now, const RolloutInput& input) {
   }
 
   Side updated = look_at(*updated_state, spec, now);
-  const Progress progress = look_at_progress(*updated_state, spec, now);
   if (!result.in_flight) {
     updated.target = desired;
     add_scale(result.actions, updated, "the wanted count");
@@ -216,6 +217,10 @@ RolloutPlan plan(WallTime now, const RolloutInput& input) {
     const int spare = std::max(0, old_available + std::min(updated.available, updated.target) - min_available);
     // What was cleaned up had no available pod, so it does not lessen the spare.
     take_from_old(old, std::min(spare, old_available), false);
+    // Where the wanted count fell, surge that serves nobody goes too.
+    int over = updated.target - desired - bounds.surge;
+    for (const Side& side : old) over += side.target;
+    updated.target -= std::clamp(over, 0, std::max(0, updated.target - updated.available));
 
     if (updated.target > updated_state->spec_replicas) add_scale(result.actions, updated, "new revision up within maxSurge");
     for (const Side& side : old) {
@@ -232,7 +237,7 @@ RolloutPlan plan(WallTime now, const RolloutInput& input) {
   if (progress.stuck) {
     result.progressing = progressing(ConditionStatus::kFalse, "ProgressDeadlineExceeded",
                                      fmt::format("{}; {}", counts, progress.trouble.empty() ? "its pods do not become ready" : progress.trouble));
-  } else if (result.in_flight) {
+  } else if (result.in_flight || (input.current_revision != input.updated_revision && updated.available < desired)) {
     result.progressing = progressing(ConditionStatus::kTrue, "ReplicaSetUpdated",
                                      progress.trouble.empty() ? counts : fmt::format("{}; {}", counts, progress.trouble));
   } else {

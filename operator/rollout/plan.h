@@ -7,7 +7,8 @@
 //   Creating   the updated revision has no ReplicaSet          old up if load rose, then it is created, sized
 //                                                              by what surge allows
 //   Rolling    old revisions have pods                         new up, old down, within the two bounds
-//   Stuck      no pod of it got ready for the deadline         bounds still hold: serving pods stay
+//   Stuck      no pod of it got ready for the deadline, or     bounds still hold, and maxUnavailable counts
+//              its ReplicaSet is refused                       as 0: nothing is lent to what gives nothing back
 //   Paused     spec.paused or spec.dryRun                      nothing
 //
 // The two bounds, as apps/v1 Deployment has them, on the count wanted *now*:
@@ -56,6 +57,7 @@ struct RolloutInput {
   int desired_replicas = 0;
   std::string updated_revision;
   std::string current_revision;
+  bool is_refused = false;  // The API server will not have the updated revision's ReplicaSet.
   std::vector<RevisionState> revisions;
 };
 

@@ -35,8 +35,11 @@ struct World {
   api::ScalableAppSpec spec{.max_replicas = 100};
   int desired = 4;
   std::vector<RevisionState> revisions;
+  std::string current_revision = "old";
+  bool is_refused = false;
   RolloutInput input() const {
-    return {.spec = spec, .desired_replicas = desired, .updated_revision = "new", .current_revision = "old", .revisions = revisions};
+    return {.spec = spec, .desired_replicas = desired, .updated_revision = "new", .current_revision = current_revision,
+            .is_refused = is_refused, .revisions = revisions};
   }
   RolloutPlan plan_now() const { return plan(kNow, input()); }
 };
@@ -131,7 +134,7 @@ TEST(Plan, AStuckRolloutSaysWhyInThePodsWordsAndTakesNothingDown) {
 }
 
 TEST(Plan, ABlipOfAnOldPodOrANewFailureToCreateIsNotStuckAtOnce) {
-  World world{.desired = 1, .revisions = {revision("new", 1, 0, 0, 9000)}};
+  World world{.desired = 1, .revisions = {revision("new", 1, 0, 0, 9000)}, .current_revision = "new"};
   world.spec.rollout.progress_deadline_seconds = 60;
   world.revisions[0].pods.push_back(pod(false, 9000));
   EXPECT_EQ(world.plan_now().progressing.reason, "ProgressDeadlineExceeded");
@@ -143,6 +146,32 @@ TEST(Plan, ABlipOfAnOldPodOrANewFailureToCreateIsNotStuckAtOnce) {
   world.revisions[0].failure_since = kNow - seconds{10};
   EXPECT_EQ(world.plan_now().progressing.reason, "NewReplicaSetAvailable");
   EXPECT_EQ(world.plan_now().next_check, kNow + seconds{50});
+}
+
+TEST(Plan, WhatIsStuckOrRefusedIsLentNoCapacity) {
+  World world{.desired = 20, .revisions = {revision("old", 10, 10)}, .is_refused = true};  // 25 % and 25 %
+  EXPECT_THAT(texts(world.plan_now()), ElementsAre("old: 10 -> 20", "create 5"));
+  world = {.desired = 20, .revisions = {revision("new", 5, 0), revision("old", 15, 15)}};
+  world.revisions[0].pods.push_back(pod(false, 601, "CrashLoopBackOff"));
+  EXPECT_THAT(texts(world.plan_now()), ElementsAre("old: 15 -> 20"));
+  world.revisions[1] = revision("old", 20, 20);
+  EXPECT_THAT(texts(world.plan_now()), IsEmpty());
+}
+
+TEST(Plan, SurgeThatServesNobodyGoesWhenTheWantedCountFalls) {
+  World world{.desired = 3, .revisions = {revision("new", 5, 0, 5), revision("old", 8, 8)}};
+  world.spec.rollout = {.max_surge = {1}, .max_unavailable = {0}};
+  EXPECT_THAT(texts(world.plan_now()), ElementsAre("old: 8 -> 3", "new: 5 -> 1"));
+}
+
+TEST(Plan, ARevisionIsRolledOutOnlyOnceItHasServedInFull) {
+  World world{.desired = 4, .revisions = {revision("new", 4, 3, 1)}, .current_revision = ""};
+  EXPECT_EQ(world.plan_now().progressing.reason, "ReplicaSetUpdated");
+  world.revisions[0] = revision("new", 4, 4);
+  EXPECT_EQ(world.plan_now().progressing.reason, "NewReplicaSetAvailable");
+  world.revisions[0] = revision("new", 4, 3, 1);  // Once it has, a lost pod is no rollout.
+  world.current_revision = "new";
+  EXPECT_EQ(world.plan_now().progressing.reason, "NewReplicaSetAvailable");
 }
 
 TEST(Plan, MinReadySecondsDelaysTheOldOnesEndAndAsksToBeWoken) {
@@ -191,6 +220,7 @@ class SimulatedCluster {
     spec_.rollout.max_surge = {pick(0, 3), false};
     spec_.rollout.max_unavailable = {spec_.rollout.max_surge.value == 0 ? pick(1, 3) : pick(0, 2), false};
     spec_.rollout.min_ready_seconds = pick(0, 3);
+    spec_.rollout.progress_deadline_seconds = pick(4, 60);
     desired_ = pick(1, 8);
   }
 

@@ -396,7 +396,7 @@ def decided(log, to, stepped_wall):
     moments = []
     with open(log, errors="replace") as lines:
         for line in lines:
-            if " msg=decision " in line and f" to={to} " in line:
+            if " msg=decision " in line and f" from=1 to={to} " in line:
                 text = re.match(r"time=(\S+)Z ", line).group(1)
                 moment = datetime.fromisoformat(text + "+00:00").timestamp() - stepped_wall
                 if moment > 0:

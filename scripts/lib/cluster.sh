@@ -12,6 +12,23 @@ cluster_config=$scripts_dir/../kind-config.yaml
 
 cluster_kubeconfig() { printf '%s\n' "$cache/kubeconfig-${1:-$default_cluster}"; }
 
+check_cluster_name() { # NAME
+  case $1 in
+    '' | *[!a-z0-9-]*) fail "'$1' cannot be a cluster's name" "use lower-case letters, digits and '-'" ;;
+  esac
+}
+
+# prints a line after which `kubectl` reaches the cluster in the user's own shell
+reach_cluster() { # NAME
+  local kubeconfig
+  kubeconfig=$(cluster_kubeconfig "$1")
+  if through_sudo; then
+    printf "alias kubectl='sudo %s --kubeconfig %s'\n" "$cache/bin/kubectl" "$kubeconfig"
+  else
+    printf 'export KUBECONFIG=%s PATH=%s:$PATH\n' "$kubeconfig" "$cache/bin"
+  fi
+}
+
 on_cluster() { # NAME KUBECTL-ARGUMENTS...
   local kubeconfig
   kubeconfig=$(cluster_kubeconfig "$1")
@@ -89,18 +106,29 @@ cluster_up() {
   ensure_docker
   ensure_kind
   ensure_kubectl
+  # asked here, since the lock's subshell would keep the answer to itself
+  if ! node_image_exists; then registry_reachable || true; fi
   with_lock "cluster-$name" up_unless_healthy "$name"
-  say "export KUBECONFIG=$(cluster_kubeconfig "$name")"
+  say "$(reach_cluster "$name")"
+}
+
+delete_cluster_if_there() { # NAME
+  ensure_docker_of_before
+  if [ -z "$(node_containers "$1" --all)" ]; then
+    say "no cluster '$1'"
+    return 0
+  fi
+  ensure_kind
+  step "deleting cluster '$1'"
+  with_lock "cluster-$1" with_log "delete-$1" kind delete cluster --name "$1" --kubeconfig "$(cluster_kubeconfig "$1")"
 }
 
 cluster_down() {
   local name=${1:-$default_cluster}
-  if ! command -v docker >/dev/null || ! docker_answers || [ -z "$(node_containers "$name" --all)" ]; then
-    say "no cluster '$name'"
+  if command -v docker >/dev/null || [ -d "$docker_dir/data" ]; then
+    delete_cluster_if_there "$name"
   else
-    ensure_kind
-    step "deleting cluster '$name'"
-    with_lock "cluster-$name" with_log "delete-$name" kind delete cluster --name "$name" --kubeconfig "$(cluster_kubeconfig "$name")"
+    say "no cluster '$name', nor Docker"
   fi
   rm -f "$(cluster_kubeconfig "$name")"
 }
@@ -143,8 +171,13 @@ node_has_image() { # NODE FULL-NAME ID
   [ -n "$noted" ] && [ "$noted" = "$2 $(loaded_target "$1" "$2")" ]
 }
 
+# Of an image for many platforms Docker may hold, and save, one only: ctr must not look for the others.
 transfer_image() { # NODE IMAGE FULL-NAME ID
-  docker save "$2" | docker exec -i "$1" ctr -n k8s.io images import --snapshotter overlayfs -
+  local platform=()
+  if docker exec "$1" ctr images import --help | grep -e '--platform ' >/dev/null; then
+    platform=(--platform "linux/$(go_architecture)")
+  fi
+  docker save "$2" | docker exec -i "$1" ctr -n k8s.io images import "${platform[@]}" --snapshotter overlayfs -
   docker exec "$1" sh -c "mkdir -p /kind/loaded && printf '%s\n' '$3 $(loaded_target "$1" "$3")' >/kind/loaded/$4"
 }
 

@@ -10,7 +10,9 @@ SCALABLEAPP_COMMON_SOURCED=yes
 
 # shellcheck disable=SC2034 # for those who source this
 scripts_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# The same directory must be found whether or not this run is through sudo; HOME is what the user has.
+# for advice; a script that shifts its arguments away before this line sets it first
+called_as=${called_as:-$0${*:+ $*}}
+# Through sudo HOME is root's, so what is printed for the user to try must go through sudo as well; see through_sudo.
 cache=${SCALABLEAPP_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/scalableapp}
 logs=$cache/logs
 mkdir -p "$cache/bin" "$cache/build" "$cache/locks" "$logs"
@@ -31,6 +33,8 @@ fail() {
   exit 1
 }
 
+through_sudo() { [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER:-}" ]; }
+
 as_root() {
   if [ "$(id -u)" = 0 ]; then
     "$@"
@@ -41,22 +45,33 @@ as_root() {
   fi
 }
 
-# heartbeat NAME LOG PARENT: a line every 10 s for as long as PARENT lives; with_log's other half.
+# heartbeat NAME LOG PARENT [PATTERN]: a line every 10 s for as long as PARENT lives; with_log's other half. Lines of LOG
+# that match PATTERN are said as they come, the last of them on SIGTERM, and each puts off the next beat.
 heartbeat() {
-  local name=$1 log=$2 parent=$3 ticks=0 line
+  local name=$1 log=$2 parent=$3 pattern=${4:-} ticks=0 quiet=0 said=0 line
+  if [ -n "$pattern" ]; then trap 'say_matches; exit 0' TERM; fi
   while sleep 1 && kill -0 "$parent" 2>/dev/null; do
-    ticks=$((ticks + 1))
-    if [ $((ticks % 10)) = 0 ]; then
+    ticks=$((ticks + 1)) quiet=$((quiet + 1))
+    if [ -n "$pattern" ]; then say_matches; fi
+    if [ "$quiet" -ge 10 ]; then
+      quiet=0
       line=$(tail -c 2000 "$log" 2>/dev/null | tr '\r' '\n' | grep -v '^[[:space:]]*$' | tail -n 1 | cut -c 1-90) || true
       say "   ... $name, ${ticks}s: ${line:-(no output yet)}"
     fi
   done
 }
 
-# with_log NAME COMMAND...: runs COMMAND (a function will do) with its output in a file of its own, and ends the
-# script if it fails. Never call it under `if`, `||` or `&&`: bash would then ignore errors inside COMMAND.
-with_log() {
-  local name=$1 log pulse rc
+say_matches() { # with heartbeat's variables
+  while IFS= read -r line; do
+    say "       $line"
+    said=$((said + 1)) quiet=0
+  done < <(grep -aE "$pattern" "$log" 2>/dev/null | tail -n "+$((said + 1))")
+}
+
+# logged NAME COMMAND...: runs COMMAND (a function will do) with its output in a file of its own, $logged_file, and leaves
+# its exit code in $logged_rc. Never call it under `if`, `||` or `&&`: bash would then ignore errors inside COMMAND.
+logged() {
+  local name=$1 log pulse
   shift
   # $BASHPID keeps two runs at once out of each other's file; NAME.log is the latest run's.
   log=$logs/$name.$BASHPID.log
@@ -70,12 +85,17 @@ with_log() {
     set -e
     "$@"
   ) >"$log" 2>&1
-  rc=$?
+  logged_rc=$? logged_file=$log
   set -e
   kill "$pulse" 2>/dev/null || true
   wait "$pulse" 2>/dev/null || true
-  if [ "$rc" != 0 ]; then
-    fail "$name (exit $rc)" "read the lines above; a second run goes on from what is already built" "$log"
+}
+
+# with_log NAME COMMAND...: the same, and ends the script if COMMAND fails.
+with_log() {
+  logged "$@"
+  if [ "$logged_rc" != 0 ]; then
+    fail "$1 (exit $logged_rc)" "read the lines above; a second run goes on from what is already built" "$logged_file"
   fi
 }
 
@@ -122,8 +142,10 @@ need_command() {
 
 # A minimal Python has the command and not the modules.
 need_python() {
-  if python3 -c 'import csv, json, urllib.request' 2>/dev/null; then return 0; fi
+  local modules='import csv, http.client, json, ssl, urllib.request'
+  if python3 -c "$modules" 2>/dev/null; then return 0; fi
   need_packages python3
+  python3 -c "$modules" || fail "python3 lacks a module of its standard library" "install the whole of Python 3"
 }
 
 update_package_lists_once() {

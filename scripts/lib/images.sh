@@ -23,11 +23,12 @@ inputs_label=scalableapp.inputs
 # SCALABLEAPP_REGISTRY=no says it beforehand.
 registry_reachable() {
   if [ -z "${SCALABLEAPP_REGISTRY:-}" ]; then
-    if timeout 5 docker pull -q hello-world >/dev/null 2>&1; then
+    say "asking whether an image registry answers (up to 20 s)"
+    if timeout 20 docker pull -q hello-world >/dev/null 2>&1; then
       export SCALABLEAPP_REGISTRY=yes
     else
       export SCALABLEAPP_REGISTRY=no
-      say "no image registry answers: images are built here (set SCALABLEAPP_REGISTRY=yes to insist on pulling)"
+      say "no image registry answers: images are built here (SCALABLEAPP_REGISTRY=yes tries to pull them all the same)"
     fi
   fi
   [ "$SCALABLEAPP_REGISTRY" = yes ]
@@ -40,16 +41,22 @@ pull_as() { # UPSTREAM TAG
   docker tag "$1" "$2"
 }
 
+# A registry that answered may still refuse, or be too far away for something this large.
+say_pull_failed() { # UPSTREAM
+  say "pulling $1 failed (see $logged_file): it is made here instead; SCALABLEAPP_REGISTRY=no does so at once"
+}
+
 # pull_or_build UPSTREAM TAG BUILD_FUNCTION: afterwards TAG exists.
 pull_or_build() {
   local upstream=$1 tag=$2 build=$3
   if image_exists "$tag"; then return 0; fi
   if registry_reachable; then
     step "pulling $upstream"
-    with_log "pull-${upstream//[^a-z0-9.]/-}" pull_as "$upstream" "$tag"
-  else
-    "$build"
+    logged "pull-${upstream//[^a-z0-9.]/-}" pull_as "$upstream" "$tag"
+    if [ "$logged_rc" = 0 ]; then return 0; fi
+    say_pull_failed "$upstream"
   fi
+  "$build"
 }
 
 # ------------------------------------------------------------------------------------------- images made from binaries
@@ -189,7 +196,10 @@ unpack_program() { # ROOT PROGRAM PACKAGE...: and the libraries that this machin
 build_prometheus_image() {
   step "making the Prometheus image from its Go module"
   build_pinned prometheus
-  image_from_binary "$prometheus_image" "$cache/bin/prometheus" --user 65534
+  # by its full name: $cache/bin/prometheus may be the machine's own
+  # shellcheck disable=SC2154 # of tools.sh
+  image_from_binary "$prometheus_image" "$cache/bin/prometheus-$prometheus_version" --entrypoint /usr/local/bin/prometheus \
+    --user 65534
 }
 
 build_redis_image() {

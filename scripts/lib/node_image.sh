@@ -150,17 +150,22 @@ build_node_image() { # TAG
   say "node image built in $((SECONDS - began)) s"
 }
 
+node_image_exists() { image_exists "$(node_image_tag)" || image_exists "$node_image_upstream"; }
+
+pull_node_image() {
+  step "pulling $node_image_upstream"
+  logged pull-node docker pull "$node_image_upstream"
+  if [ "$logged_rc" != 0 ]; then say_pull_failed "$node_image_upstream"; fi
+}
+
 # sets $node_image, and $node_image_is_ours to yes or no
 ensure_node_image() {
   local ours
   ours=$(node_image_tag)
+  if ! node_image_exists && registry_reachable; then pull_node_image; fi
   # shellcheck disable=SC2034 # for cluster.sh
-  if ! image_exists "$ours" && { image_exists "$node_image_upstream" || registry_reachable; }; then
+  if ! image_exists "$ours" && image_exists "$node_image_upstream"; then
     node_image=$node_image_upstream node_image_is_ours=no
-    if ! image_exists "$node_image"; then
-      step "pulling $node_image"
-      with_log pull-node docker pull "$node_image"
-    fi
   else
     node_image=$ours node_image_is_ours=yes
     if ! image_exists "$ours"; then with_lock node-image build_node_image "$ours"; fi

@@ -25,12 +25,29 @@ stack_images() {
   ensure_redis_image
 }
 
+# Those of earlier builds, but for the newest of each; while a cluster runs, another run may be about to load one.
+forget_earlier_images() {
+  local repository
+  if ! docker_is_there || [ -n "$(docker ps -q --filter label=io.x-k8s.kind.cluster)" ]; then return 0; fi
+  for repository in "$operator_image" "$workload_image"; do
+    docker images --format '{{.Repository}}:{{.Tag}}' "$repository" | grep -E ':[0-9a-f]{12}$' | tail -n +2 |
+      xargs -r docker rmi >/dev/null 2>&1 || true
+  done
+}
+
 # release NAME CHART NAMESPACE [helm flags...]
 release() {
   local name=$1 chart=$2 namespace=$3
   shift 3
-  with_log "helm-$name" helm upgrade --install "$name" "$root/charts/$chart" --namespace "$namespace" \
+  logged "helm-$name" helm upgrade --install "$name" "$root/charts/$chart" --namespace "$namespace" \
     --create-namespace --wait --timeout 180s "$@"
+  if [ "$logged_rc" = 0 ]; then return 0; fi
+  say "what there is in namespace $namespace:"
+  kubectl -n "$namespace" --request-timeout=10s get pods -o wide >&2 || true
+  { kubectl -n "$namespace" --request-timeout=10s get events --sort-by=.lastTimestamp || true; } | tail -n 10 >&2
+  say "if helm says below that another operation is in progress: helm -n $namespace uninstall $name"
+  fail "helm-$name (exit $logged_rc)" \
+    "see above what it waited for (kubectl -n $namespace describe pods says more), then run this again" "$logged_file"
 }
 
 # app_manifest NAME: examples/NAME.yaml with the images that were built here.
@@ -38,11 +55,12 @@ app_manifest() { sed "s#image: scalableapp/workload:dev#image: $workload_image:$
 
 stack_up() {
   local name=$1
+  # first, since without it the rest is for nothing
+  ensure_docker
   ensure_kubectl
   ensure_helm
   ensure_kind
   build_project release scalableapp-operator demo-workload
-  ensure_docker
   cluster_up "$name"
   KUBECONFIG=$(cluster_kubeconfig "$name")
   export KUBECONFIG
@@ -53,11 +71,12 @@ stack_up() {
   cluster_load "$name" "$operator_image:$operator_tag" "$workload_image:$workload_tag" "$workload_image:dev" \
     "$prometheus_image" "$redis_image"
   step "charts"
+  # tags as strings: one may happen to be all digits
   release prometheus monitoring monitoring \
-    --set "image.repository=${prometheus_image%:*},image.tag=${prometheus_image##*:}"
-  release scalableapp-operator operator scalableapp-system --set "image.tag=$operator_tag"
-  release demo workload demo --set "image.tag=$workload_tag" \
-    --set "redis.image.repository=${redis_image%:*},redis.image.tag=${redis_image##*:}"
+    --set-string "image.repository=${prometheus_image%:*},image.tag=${prometheus_image##*:}"
+  release scalableapp-operator operator scalableapp-system --set-string "image.tag=$operator_tag"
+  release demo workload demo --set-string "image.tag=$workload_tag" \
+    --set-string "redis.image.repository=${redis_image%:*},redis.image.tag=${redis_image##*:}"
   step "ScalableApps web and worker"
   { app_manifest web; echo ---; app_manifest worker; } | kubectl -n demo apply -f - >&2
   wait_for_app web
@@ -74,7 +93,7 @@ wait_for_app() {
 }
 
 stack_down() {
-  ensure_kind
   cluster_down "$1"
+  forget_earlier_images
   stop_docker_if_ours
 }

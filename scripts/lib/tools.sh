@@ -266,6 +266,15 @@ ensure_kube_apiserver() { use_or_build kube-apiserver 1.31.0; }
 ensure_kube_controller_manager() { build_pinned kube-controller-manager; }
 ensure_kube_scheduler() { build_pinned kube-scheduler; }
 ensure_kwok() { use_or_build kwok 0.7.0 0.8.0; }
+ensure_prometheus() { use_or_build prometheus 2.33.0; }
+
+# Debian's package redis-server would start a service. The same program is in redis-tools; it goes by the name it is
+# called by.
+ensure_redis_server() {
+  if command -v redis-server >/dev/null; then return 0; fi
+  need_command redis-check-rdb redis-tools
+  point_at redis-server "$(host_program redis-check-rdb)"
+}
 
 cni_plugins='ptp loopback host-local portmap'
 ensure_cni() {

@@ -4,6 +4,7 @@ Everything goes through one `kubectl proxy` on a loopback port, so it works with
 reaches the cluster. Not a Kubernetes client: it asks a handful of questions and returns plain dicts;
 `None` stands for "no answer just now", so that a view keeps running through an outage.
 """
+import http.client
 import json
 import re
 import subprocess
@@ -12,6 +13,12 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+
+
+# What a call may end with when the other side is away, or goes away in the middle of an answer.
+NO_ANSWER = (OSError, http.client.HTTPException)
+# Of the answers below 500, those that another try may change: the pod is gone, or somebody is too busy.
+TRANSIENT = (404, 408, 429)
 
 
 class ClusterApi:
@@ -38,22 +45,28 @@ class ClusterApi:
         try:
             with urllib.request.urlopen(self.base + path, timeout=timeout) as answer:
                 return json.load(answer)
-        except (OSError, ValueError):
+        except (*NO_ANSWER, ValueError):
             return None
 
     def answers(self, path, timeout=1.0):
         try:
             with urllib.request.urlopen(self.base + path, timeout=timeout) as answer:
                 return answer.status == 200
-        except OSError:
+        except NO_ANSWER:
             return False
 
     def post(self, path, body=None, timeout=5.0):
+        """The answer's text. NO_ANSWER is worth another try; a RuntimeError says why the other side will not have it."""
         request = urllib.request.Request(
             self.base + path, data=json.dumps(body or {}).encode(), method="POST",
             headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            return answer.read().decode()
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            if error.code >= 500 or error.code in TRANSIENT:
+                raise
+            raise RuntimeError(f"{error.code}: {error.read().decode(errors='replace').strip()}") from error
 
     def watch_scalable_apps(self, on_change):
         """From now on scalable_app() answers from a watch, and on_change(app) runs for every version of
@@ -69,7 +82,7 @@ class ClusterApi:
                             if event.get("type") in ("ADDED", "MODIFIED"):
                                 self.apps[event["object"]["metadata"]["name"]] = event["object"]
                                 on_change(event["object"])
-                except (OSError, ValueError):
+                except (*NO_ANSWER, ValueError):
                     time.sleep(0.2)
 
         for app in (self.get(path.partition("?")[0]) or {}).get("items", []):

@@ -37,14 +37,23 @@ class FaultRun(Show):
         self.marks.append((self.now(), text))
         print(f"--- {self.now():.1f}s {text}", flush=True)
 
-    def leader(self):
-        return ((self.api.get(LEASE, timeout=1.0) or {}).get("spec") or {}).get("holderIdentity")
+    def leader(self, timeout=1.0):
+        return ((self.api.get(LEASE, timeout=timeout) or {}).get("spec") or {}).get("holderIdentity")
 
     # --- the faults -----------------------------------------------------------------------------------
-    def break_leader(self):
-        before = self.leader()
-        pod = before.partition("_")[0]
-        uid = self.kubectl("-n", "scalableapp-system", "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
+    def find_leader(self):
+        """Its identity, its pod's name and uid; asked for before the spike, in which the API server is slow to answer."""
+        for _ in range(10):
+            holder = self.leader(timeout=3.0)
+            if holder:
+                pod = holder.partition("_")[0]
+                uid = self.kubectl("-n", "scalableapp-system", "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
+                return holder, pod, uid
+            time.sleep(1)
+        raise RuntimeError("no operator leads, or the API server does not say which; look at: "
+                           "kubectl -n scalableapp-system get lease,pods")
+
+    def break_leader(self, before, pod, uid):
         # SIGKILL: it cannot release its lease. A pod's processes are told by its uid in their cgroup's path.
         script = (f"for p in $(pgrep -f scalableapp-operator); do grep -qE '{uid.replace('-', '[-_]')}' /proc/$p/cgroup"
                   " && kill -9 $p && echo $p; done; true")
@@ -89,14 +98,13 @@ class FaultRun(Show):
         base, spike = self.options.rate, self.options.spike
         web = self.begin_at_rest()
         minimum = web["spec"]["replicas"]["min"]
-        self.load(f"{base}:600s")
-        self.begin("steady")
+        self.begin_load("steady", f"{base}:600s")
         self.run_for(10)
-        self.load(f"{spike}:600s")
-        self.begin("spike")
+        leader = self.find_leader() if self.options.fault == "leader" else None
+        self.begin_load("spike", f"{spike}:600s")
         self.run_for(1)
-        if self.options.fault == "leader":
-            self.break_leader()
+        if leader:
+            self.break_leader(*leader)
             self.run_for(40)
         elif self.options.fault == "apiserver":
             self.break_apiserver()
@@ -107,8 +115,7 @@ class FaultRun(Show):
             self.scale_prometheus(0)
             self.begin("no metrics")
             self.run_for(15)
-            self.load(f"{base}:600s")
-            self.begin("no metrics, load gone")
+            self.begin_load("no metrics, load gone", f"{base}:600s")
             self.run_for(45)
             self.facts["replicas_before_the_outage"] = held
             self.facts["least_replicas_in_the_outage"] = min(
@@ -116,11 +123,12 @@ class FaultRun(Show):
             self.scale_prometheus(1)
             self.begin("metrics back")
             self.run_for(120, until=lambda r: r["desired"] == minimum and r["ready"] == minimum)
+        self.end_load()
 
     def conclude(self):
         self.merge_generator_timeline()
         spike = self.phase_start("spike")
-        ups = [d for d in self.decisions if d[1] == "web" and d[3] > d[2]]
+        ups = self.scale_ups_in_spike()
         # A write that the watch slept through shows in the rows.
         first_up = next((r["second"] - spike for r in self.rows if r["second"] > spike
                          and (r["desired"] or 0) > self.rows[0]["desired"]), None)
@@ -200,8 +208,13 @@ def main():
         for problem in problems:
             print(f"faults: {problem}", file=sys.stderr)
         return 1 if problems else 0
+    except KeyboardInterrupt:
+        print("faults: interrupted", file=sys.stderr)
+        return 130
     except (RuntimeError, subprocess.CalledProcessError, FileNotFoundError) as error:
         print(f"faults: {error}", file=sys.stderr)
+        if run and run.rows:
+            run.write()
         return 1
     finally:
         if run:

@@ -5,11 +5,14 @@
 Writes OUT/timeline.csv (a row a second), OUT/plot.svg and OUT/summary.json, and draws the live view on
 a terminal (a line every few seconds elsewhere). It only drives and looks: every number comes from the
 load generator, Prometheus or the ScalableApp's status; what the app does is the operator's doing.
-Exit code 0 when the show ran to its end, 1 with one sentence when it could not.
+Exit code 0 when the show ran to its end, 1 with one sentence when it could not; what was seen until
+then is written all the same.
 """
 import argparse
+import contextlib
 import csv
 import json
+import math
 import os
 import re
 import subprocess
@@ -17,13 +20,14 @@ import sys
 import time
 from datetime import datetime, timezone
 
-from cluster_api import ClusterApi
+from cluster_api import NO_ANSWER, ClusterApi
 from plot import draw
 
 COLUMNS = ["second", "time", "phase", "offered", "served", "failed", "p50_ms", "p99_ms", "target_ms", "cpu_percent",
            "queue", "desired", "ready", "warming", "terminating", "worker_desired", "worker_ready", "revision",
            "operator_mib", "operator_cpu_percent"]
 OPERATOR_NAMESPACE = "scalableapp-system"
+DRAIN_SECONDS = 12  # The generator gives a request up after 10.
 BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -48,10 +52,12 @@ def sparkline(values, top, width):
 
 
 class Show:
-    def __init__(self, options):
+    def __init__(self, options, api=None):
         self.options = options
-        self.api = ClusterApi(options.kubectl, options.namespace, "monitoring")
+        self.api = api or ClusterApi(options.kubectl, options.namespace, "monitoring")
         self.rows, self.seconds, self.phases, self.decisions = [], [], [], []
+        self.told_decisions = 0
+        self.rollout_seconds = None
         self.started = time.time()
         self.phase = ""
         self.load_pod = None
@@ -61,15 +67,18 @@ class Show:
 
     # --- driving ------------------------------------------------------------------------------------
     def load(self, profile):
-        """Starts a load profile in the generator pod, replacing the one before it."""
+        """Starts a load profile in the generator pod, replacing the one before it; returns the moment before it did."""
         deadline = time.time() + 60
         while True:
             self.load_pod = self.load_pod or self.api.load_pod()
+            at = self.now()
             try:
                 self.api.post(self.api.load_path(self.load_pod, "/start"), {
                     "profile": profile, "mix": "/work=85,/=5,/session=5,/jobs:POST=5", "arrivals": "poisson", "seed": 7})
-                return
-            except OSError as error:
+                return at
+            except RuntimeError as error:
+                raise RuntimeError(f"the load generator refuses the profile {profile!r}: {error}") from error
+            except NO_ANSWER as error:
                 self.load_pod = None
                 if time.time() > deadline:
                     raise RuntimeError(f"the load generator did not take the profile {profile!r}: {error}; "
@@ -79,8 +88,19 @@ class Show:
     def stop_load(self):
         try:
             self.api.post(self.api.load_path(self.api.load_pod(), "/stop"))
-        except OSError:
+        except (*NO_ANSWER, RuntimeError):
             pass  # It stops by itself at the end of its profile.
+
+    def end_load(self):
+        """Stops the load and waits until every request has its outcome: one that hangs on a vanished pod fails late."""
+        deadline = time.time() + DRAIN_SECONDS
+        while time.time() < deadline:
+            self.stop_load()
+            stats = self.api.get(self.api.load_path(self.load_pod, "/stats"))
+            if stats and stats["in_flight"] == 0:
+                return
+            time.sleep(0.5)
+        print(f"some requests had no outcome {DRAIN_SECONDS} s after the end; the figures leave them out", file=sys.stderr)
 
     def begin_at_rest(self):
         """Watches from now on, waits until web is at rest, starts the clock and returns web."""
@@ -91,6 +111,7 @@ class Show:
         self.cpu_request_cores = cores(web["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"])
         self.wait_for_rest(web["spec"]["replicas"]["min"])
         self.started = time.time()
+        self.decisions.clear()  # Those that led to rest belong to what was before.
         return web
 
     def wait_for_rest(self, minimum):
@@ -109,9 +130,13 @@ class Show:
                 told = True
             time.sleep(0.5)
 
-    def begin(self, name, note=""):
+    def begin_load(self, name, profile, note=""):
+        """A phase that begins with its load, at the moment before the generator was told."""
+        self.begin(name, note, self.load(profile))
+
+    def begin(self, name, note="", at=None):
         self.phase = name
-        self.phases.append((self.now(), name))
+        self.phases.append((self.now() if at is None else at, name))
         if not self.tty:
             print(f"--- {name} {note}".rstrip(), flush=True)
 
@@ -136,6 +161,8 @@ class Show:
     # --- looking ------------------------------------------------------------------------------------
     def observe(self):
         namespace = self.options.namespace
+        # The time goes first: what is read takes a while on a busy machine, and is of then or later.
+        second, moment = self.now(), datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         web, worker = self.api.scalable_app("web"), self.api.scalable_app("worker")
         stats = self.api.get(self.api.load_path(self.load_pod, "/stats")) if self.load_pod else None
         status = (web or {}).get("status", {})
@@ -144,7 +171,7 @@ class Show:
                 self.target_ms = milliseconds(metric["latency"]["target"])
         last = (stats or {}).get("last_second", {})
         row = {
-            "second": self.now(), "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "second": second, "time": moment,
             "phase": self.phase, "target_ms": self.target_ms,
             "offered": last.get("offered"), "served": last.get("completed"), "failed": last.get("failed"),
             "p50_ms": last.get("p50_ms"), "p99_ms": last.get("p99_ms"),
@@ -172,7 +199,7 @@ class Show:
             return
         entry = (decision["time"], app["metadata"]["name"], decision["from"], decision["to"],
                  decision["reason"], decision["message"])
-        if entry not in self.decisions and instant(decision["time"]) >= self.started - 1:
+        if entry not in self.decisions and instant(decision["time"]) >= self.started:
             self.decisions.append(entry)
 
     # --- drawing ------------------------------------------------------------------------------------
@@ -183,6 +210,7 @@ class Show:
             return "-" if row[name] is None else f"{row[name]:.0f}{unit}"
 
         if not self.tty:
+            self.tell_decisions()
             if len(self.rows) % 5 == 1:
                 print(f"{row['second']:6.0f}s  offered {figure('offered'):>4}/s  served {figure('served'):>4}/s  failed "
                       f"{figure('failed')}  p99 {figure('p99_ms', 'ms'):>7} / {self.target_ms:.0f}ms  cpu {figure('cpu_percent', '%'):>4}"
@@ -222,6 +250,12 @@ class Show:
         sys.stdout.flush()
         self.drawn_lines = len(lines)
 
+    def tell_decisions(self):
+        new = self.decisions[self.told_decisions:]
+        self.told_decisions += len(new)
+        for at, name, _before, _after, _reason, message in new:
+            print(f"        {at[11:19]}  {name}: {message}", flush=True)
+
     # --- summing up ---------------------------------------------------------------------------------
     def phase_start(self, name):
         return next((at for at, phase in self.phases if phase == name), None)
@@ -229,19 +263,30 @@ class Show:
     def phase_at(self, second):
         return next((name for at, name in reversed(self.phases) if at <= second), None)
 
+    def read_timeline(self):
+        """The generator's seconds since the clock was started. Without them there are no figures, so it is asked again."""
+        if not self.load_pod:
+            return []  # It was never told anything.
+        for _ in range(3):
+            answer = self.api.get(self.api.load_path(self.load_pod, f"/timeline?since={int(self.started)}"), timeout=5)
+            if (answer or {}).get("seconds"):
+                return answer["seconds"]
+            time.sleep(1)
+        raise RuntimeError("the load generator does not give its timeline, so nothing can be summed up; look at: "
+                           f"kubectl -n {self.options.namespace} describe pods -l app.kubernetes.io/name=load, and run this again")
+
     def merge_generator_timeline(self):
-        """The generator's own seconds: no request is missed or counted twice, whenever a row was sampled."""
-        answer = self.api.get(self.api.load_path(self.load_pod, "/timeline"), timeout=10) if self.load_pod else None
-        entries = (answer or {}).get("seconds", [])
+        """The generator's own seconds: no request is missed or counted twice, whenever a row was sampled. A request
+        counts as offered in the second it was due, and as served or failed in the second that was known, which may be
+        10 s later. A second in which a phase begins is that phase's."""
+        entries = self.read_timeline()
         by_second = {int(entry["time"]): entry for entry in entries}
         for row in self.rows:
             entry = by_second.get(int(self.started + row["second"]) - 1)
             if entry:
                 row.update(offered=entry["offered"], served=entry["completed"], failed=entry["failed"],
                            p50_ms=entry["p50_ms"], p99_ms=entry["p99_ms"])
-        last = self.rows[-1]["second"] if self.rows else 0
-        self.seconds = [dict(entry, phase=self.phase_at(entry["time"] - self.started)) for entry in entries
-                        if 0 <= entry["time"] - self.started <= last]
+        self.seconds = [dict(entry, phase=self.phase_at(entry["time"] + 1 - self.started)) for entry in entries]
 
     def total(self, figure, *phases):
         """Of the generator's seconds; of all phases if none is named."""
@@ -252,29 +297,45 @@ class Show:
         return sum(1 for entry in self.seconds if (not phases or entry["phase"] in phases) and (
             (entry["p99_ms"] is None and entry["offered"] > 0) or (entry["p99_ms"] or 0) > self.target_ms or entry["failed"] > 0))
 
-    def summary(self):
-        spike, calm, rollout = (self.phase_start(n) for n in ("spike", "calm", "rollout"))
+    def scale_ups_in_spike(self):
+        spike, calm = self.phase_start("spike"), self.phase_start("calm")
+        if spike is None:
+            return []
+        return [d for d in self.decisions if d[1] == "web" and d[3] > d[2]
+                and spike <= self.seconds_into(d) < (math.inf if calm is None else calm)]
 
+    def until_ready(self, decision):
+        """Seconds from the spike until as many pods were ready as that decision asked for; None if not while it lasted."""
+        return next((r["second"] - self.phase_start("spike") for r in self.rows if r["phase"] == "spike"
+                     and r["second"] >= self.seconds_into(decision) and (r["ready"] or 0) >= decision[3]), None)
+
+    def target_met_again(self):
+        """Seconds from the spike to the first of five seconds running with p99 under its target, after a second that was
+        over it; and whether there was one."""
+        over, run = False, []
+        for entry in self.seconds:
+            if entry["phase"] != "spike":
+                continue
+            good = entry["p99_ms"] is not None and entry["p99_ms"] <= self.target_ms
+            over = over or not good
+            if not good or (run and entry["time"] != run[-1] + 1):
+                run = []
+            if good:
+                run.append(entry["time"])
+            if over and len(run) >= 5:
+                return max(0.0, run[0] - self.started - self.phase_start("spike")), True
+        return None, over
+
+    def summary(self):
         def rows_of(*names):
             return [r for r in self.rows if r["phase"] in names]
 
-        ups = [d for d in self.decisions if d[1] == "web" and d[3] > d[2] and self.seconds_into(d) >= spike - 0.5]
-        first_up = self.seconds_into(ups[0]) - spike if ups else None
-        first_wave = None
-        if ups:  # The pods the first step asked for: when were that many ready?
-            first_wave = next((r["second"] - spike for r in self.rows if r["second"] >= spike and (r["ready"] or 0) >= ups[0][3]), None)
+        ups = self.scale_ups_in_spike()
+        first_up = self.seconds_into(ups[0]) - self.phase_start("spike") if ups else None
+        first_wave = self.until_ready(ups[0]) if ups else None
+        all_ready = self.until_ready(ups[-1]) if ups else None
         in_spike = rows_of("spike")
-        all_ready = next((r["second"] - spike for r in in_spike if ups and r["second"] > spike + first_up
-                          and r["desired"] is not None and (r["ready"] or 0) >= r["desired"]), None)
-        met_again, calm_run = None, 0
-        over = False
-        for r in in_spike:
-            good = r["p99_ms"] is not None and r["p99_ms"] <= self.target_ms
-            over = over or not good
-            calm_run = calm_run + 1 if good else 0
-            if over and calm_run == 5:
-                met_again = r["second"] - 4 - spike
-                break
+        met_again, over = self.target_met_again()
 
         def operator_cpu(phase):
             """Of the busiest operator pod, which is the leader; its rate looks back 20 s."""
@@ -284,7 +345,8 @@ class Show:
 
         replica_seconds, last = 0.0, self.rows[0]
         for r in self.rows[1:]:
-            replica_seconds += (last["ready"] or 0) * (r["second"] - last["second"])
+            pods = sum(last[state] or 0 for state in ("ready", "warming", "terminating"))
+            replica_seconds += pods * (r["second"] - last["second"])
             last = r
         changes = [d for d in self.decisions if d[1] == "web"]
         # The load rises once and falls once until then; later phases change it again.
@@ -306,7 +368,9 @@ class Show:
             "requests": self.total("completed") + self.total("failed"),
             "failed_requests": self.total("failed"),
             "retried_requests": self.total("retried"),
-            "failed_requests_in_scale_down": self.total("failed", "calm"),
+            # With the phase after it, since a request lost on the way down may be known as failed only then. Those
+            # phases also hold failures from just before them: the figures may be too high, never too low.
+            "failed_requests_in_scale_down": self.total("failed", "calm", "more load"),
             "failed_requests_in_rollout": self.total("failed", "rollout", "end"),
             "replica_seconds": round(replica_seconds),
             "peak_ready_replicas": peak,
@@ -327,19 +391,34 @@ class Show:
             writer.writeheader()
             writer.writerows(self.rows)
 
-    def write(self):
+    def write_timeline(self):
         out = self.options.out
         os.makedirs(out, exist_ok=True)
-        self.merge_generator_timeline()
         self.write_rows(f"{out}/timeline.csv")
-        summary = self.summary()
-        with open(f"{out}/summary.json", "w") as target:
-            json.dump(summary, target, indent=2)
-            target.write("\n")
         with open(f"{out}/plot.svg", "w") as target:
             target.write(draw(self.rows, self.phases, self.target_ms,
-                              f"A {summary['spike_factor']:g}x step in load: ScalableApp web on kind"))
+                              f"A {self.options.spike / self.options.rate:.3g}x step in load: ScalableApp web on kind"))
+
+    def write(self):
+        self.merge_generator_timeline()
+        self.write_timeline()
+        summary = self.summary()
+        with open(f"{self.options.out}/summary.json", "w") as target:
+            json.dump(summary, target, indent=2)
+            target.write("\n")
         return summary
+
+    def write_what_was_seen(self):
+        """Of a show that was broken off; an earlier one's summary must not stand beside it."""
+        if not self.rows:
+            return
+        try:
+            self.write()
+        except RuntimeError:
+            self.write_timeline()
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(f"{self.options.out}/summary.json")
+        print(f"what was seen until then is in {self.options.out}/", file=sys.stderr)
 
     # --- the show -----------------------------------------------------------------------------------
     def patch_version(self, version):
@@ -353,19 +432,14 @@ class Show:
     def run(self):
         base, spike = self.options.rate, self.options.spike
         short = self.options.short
-        self.rollout_seconds = None
         minimum = self.begin_at_rest()["spec"]["replicas"]["min"]
-        self.load(f"{base}:600s")
-        self.begin("steady", f"{base} requests/s")
+        self.begin_load("steady", f"{base}:600s", f"{base} requests/s")
         self.run_for(12 if short else 20)
-        self.load(f"{spike}:600s")
-        self.begin("spike", f"{base} -> {spike} requests/s in one step")
+        self.begin_load("spike", f"{spike}:600s", f"{base} -> {spike} requests/s in one step")
         self.run_for(45 if short else 80)
-        self.load(f"{base}:600s")
-        self.begin("calm", f"back to {base} requests/s")
+        self.begin_load("calm", f"{base}:600s", f"back to {base} requests/s")
         self.run_for(100, until=lambda r: r["desired"] == minimum and r["ready"] == minimum and not r["terminating"])
-        self.load(f"{base * 3}:600s")
-        self.begin("more load", f"{base * 3} requests/s, to roll out under")
+        self.begin_load("more load", f"{base * 3}:600s", f"{base * 3} requests/s, to roll out under")
         self.run_for(10 if short else 20)
         version = f"v{int(time.time()) % 100000}"
         before = (self.api.scalable_app("web") or {}).get("status", {}).get("currentRevision")
@@ -376,9 +450,9 @@ class Show:
         if self.rows[-1]["revision"] not in (None, before):
             done = next(r["second"] for r in self.rows if r["second"] > began and r["revision"] not in (None, before))
             self.rollout_seconds = round(done - began, 1)
-        self.begin("end")
-        self.load(f"{base}:600s")
+        self.begin_load("end", f"{base}:600s")
         self.run_for(3)
+        self.end_load()
 
 
 def report(summary, out):
@@ -402,7 +476,7 @@ def report(summary, out):
                               f"{summary['retried_requests']} sent again after a closed connection"),
         ("replicas", f"peak {summary['peak_ready_replicas']}; {summary['replica_changes_until_rest']} changes from the spike until rest, "
                      f"{summary['direction_changes_until_rest']} of direction; {summary['replica_changes']} changes and "
-                     f"{summary['replica_seconds']} replica-seconds in all"),
+                     f"{summary['replica_seconds']} replica-seconds in all (ready, warming or draining)"),
         ("rollout under load", seconds(summary["rollout_seconds"])),
         ("operator (the leader)", f"{summary['operator_peak_mib']:g} MiB at most; {figure(summary['operator_cpu_percent_steady'])} % of a core "
                                   f"in steady load, {figure(summary['operator_peak_cpu_percent_in_spike'])} % at most in the spike"),
@@ -429,12 +503,14 @@ def main():
         report(show.write(), options.out)
         return 0
     except KeyboardInterrupt:
-        print("\ninterrupted; what was seen so far is written", file=sys.stderr)
-        if show and show.rows:
-            show.write()
+        print("\ninterrupted", file=sys.stderr)
+        if show:
+            show.write_what_was_seen()
         return 130
     except (RuntimeError, subprocess.CalledProcessError, FileNotFoundError) as error:
         print(f"demo: {error}", file=sys.stderr)
+        if show:
+            show.write_what_was_seen()
         return 1
     finally:
         if show:

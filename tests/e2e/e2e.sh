@@ -39,8 +39,8 @@ KUBECONFIG=$(cluster_kubeconfig "$cluster")
 export KUBECONFIG
 
 # --- the demo ---------------------------------------------------------------------------------------------------------
-./demo --name "$cluster" --short --out "$out" >"$logs/e2e-demo.log" 2>&1
-rc=$?
+./demo --name "$cluster" --short --out "$out" 2>&1 | tee "$logs/e2e-demo.log"
+rc=${PIPESTATUS[0]}
 verdict "./demo runs to its end" $rc "$(tail -n 30 "$logs/e2e-demo.log")"
 if [ $rc != 0 ]; then exit 1; fi
 summary=$out/summary.json

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Counts what ran: gtest cases by their XML-free summary lines, and checks of shell scripts ("ok NAME" / "not ok NAME").
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 skipped_suites=()
 
 # tally FILE: adds the cases of a gtest or check output.
 tally() {
@@ -8,14 +8,27 @@ tally() {
   passed=$((passed + $(grep -cE '^(\[       OK \] [^ ]+ \(|ok )' "$file" || true)))
   failed=$((failed + $(grep -cE '^(\[  FAILED  \] [^ ]+ \(|not ok )' "$file" || true)))
   skipped=$((skipped + $(grep -cE '^\[  SKIPPED \] [^ ]+ \(' "$file" || true)))
+  mapfile -t -O ${#skipped_suites[@]} skipped_suites < <(name_skipped_suites "$file")
 }
 
-# run_counted NAME COMMAND...: COMMAND's output is kept, shown when something failed, and counted. A command that
-# fails without naming a failed case counts as one.
+# "SUITE, 3 cases: WHY" for each suite of a gtest output with skipped cases
+name_skipped_suites() {
+  awk '/: Skipped$/ { getline why }
+    /^\[  SKIPPED \] [^ ]+ \(/ { sub(/\..*/, "", $4); cases[$4]++; reason[$4] = why }
+    END { for (suite in cases) print suite ", " cases[suite] " cases: " reason[suite] }' "$1"
+}
+
+# run_counted NAME COMMAND...: COMMAND's output is kept, shown when something failed, and counted; the checks of a shell
+# script are told as they come. A command that fails without naming a failed case counts as one.
 run_counted() {
-  local name=$1 log=$logs/test-$1.log before=$failed rc=0
+  local name=$1 log=$logs/test-$1.log before=$failed rc=0 pulse
   shift
+  : >"$log"
+  heartbeat "$name" "$log" "$BASHPID" '^(ok|not ok) ' </dev/null &
+  pulse=$!
   "$@" >"$log" 2>&1 || rc=$?
+  kill "$pulse" 2>/dev/null || true
+  wait "$pulse" 2>/dev/null || true
   tally "$log"
   if [ "$rc" != 0 ] && [ "$failed" = "$before" ]; then failed=$((failed + 1)); fi
   if [ "$rc" != 0 ]; then
@@ -52,7 +65,9 @@ run_under_apiserver() {
 }
 
 closing_line() {
-  if [ "$skipped" != 0 ]; then say "$skipped cases were skipped: see the logs for why"; fi
-  echo "$passed passed, $failed failed"
+  local suite line="$passed passed, $failed failed"
+  for suite in "${skipped_suites[@]}"; do say "skipped: $suite"; done
+  if [ "$skipped" != 0 ]; then line+=", $skipped skipped"; fi
+  echo "$line"
   [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
 }

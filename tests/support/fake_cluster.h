@@ -152,6 +152,10 @@ class FakeCluster final : public Client {
           object["status"] = wanted["status"];
         } else {
           object.merge_patch(Json{{"spec", wanted["spec"]}});
+          // The one annotation that this field manager owns: what is not applied again goes.
+          Json& annotations = object["metadata"]["annotations"];
+          annotations.erase(api::kSizeChangeAnnotation);
+          if (wanted["metadata"].contains("annotations")) annotations.update(wanted["metadata"]["annotations"]);
         }
       });
     });

@@ -16,7 +16,7 @@ class JobQueueTest : public ::testing::Test {
  protected:
   void SetUp() override {
     server_ = RedisServer::start();
-    if (server_ == nullptr) GTEST_SKIP() << "there is no /usr/bin/redis-server here";
+    if (server_ == nullptr) GTEST_SKIP() << "no redis-server on PATH";
     connection_ = connect();
     queue_.emplace(*connection_, "jobs");
   }

@@ -134,7 +134,7 @@ class ServiceWithRedis : public ::testing::Test {
  protected:
   void SetUp() override {
     redis_ = RedisServer::start();
-    if (redis_ == nullptr) GTEST_SKIP() << "there is no /usr/bin/redis-server here";
+    if (redis_ == nullptr) GTEST_SKIP() << "no redis-server on PATH";
   }
   std::unique_ptr<Service> start(const std::function<void(ServiceOptions&)>& change = {}) {
     auto options = quick_options(redis_->address());

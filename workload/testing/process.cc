@@ -10,11 +10,26 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <sstream>
 
 #include "workload/common/redis.h"
 #include "workload/testing/eventually.h"
 
 namespace scalableapp::workload {
+namespace {
+
+// Empty if there is none.
+std::string find_on_path(const std::string& name) {
+  const char* const path = std::getenv("PATH");
+  std::istringstream directories(path != nullptr ? path : "/usr/bin");
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    const std::string program = directory + "/" + name;
+    if (access(program.c_str(), X_OK) == 0) return program;
+  }
+  return {};
+}
+
+}  // namespace
 
 Process::Process(const std::vector<std::string>& arguments) {
   std::vector<char*> words;
@@ -59,8 +74,10 @@ int free_port() {
 }
 
 std::unique_ptr<RedisServer> RedisServer::start() {
-  if (access("/usr/bin/redis-server", X_OK) != 0) return nullptr;
+  const auto program = find_on_path("redis-server");
+  if (program.empty()) return nullptr;
   auto server = std::make_unique<RedisServer>();
+  server->program_ = program;
   server->port_ = free_port();
   server->restart();
   return server;
@@ -70,9 +87,8 @@ std::string RedisServer::address() const { return fmt::format("127.0.0.1:{}", po
 
 void RedisServer::restart() {
   process_.reset();
-  process_.emplace(std::vector<std::string>{"/usr/bin/redis-server", "--port",
-                                            fmt::format("{}", port_), "--bind", "127.0.0.1",
-                                            "--save", "", "--appendonly", "no"});
+  process_.emplace(std::vector<std::string>{program_, "--port", fmt::format("{}", port_), "--bind",
+                                            "127.0.0.1", "--save", "", "--appendonly", "no"});
   RedisConnection probe({.server = {"127.0.0.1", port_}});
   if (!eventually([&] { return probe.run_once({{"PING"}}).has_value(); })) std::abort();
 }

@@ -30,7 +30,7 @@ class Process {
 // A redis-server of the machine on a loopback port that was free, without any persistence.
 class RedisServer {
  public:
-  // None where there is no /usr/bin/redis-server: skip the test and say so.
+  // None where no redis-server is on PATH: skip the test and say so.
   static std::unique_ptr<RedisServer> start();
 
   int port() const { return port_; }
@@ -39,6 +39,7 @@ class RedisServer {
   void restart();  // Empty, on the same port; returns when it answers.
 
  private:
+  std::string program_;
   int port_ = 0;
   std::optional<Process> process_;
 };

@@ -14,7 +14,7 @@ class WorkerTest : public ::testing::Test {
  protected:
   void SetUp() override {
     redis_ = RedisServer::start();
-    if (redis_ == nullptr) GTEST_SKIP() << "there is no /usr/bin/redis-server here";
+    if (redis_ == nullptr) GTEST_SKIP() << "no redis-server on PATH";
     connection_ = std::make_unique<RedisConnection>(
         RedisOptions{.server = {"127.0.0.1", redis_->port()}, .command_timeout = seconds(5)});
     queue_.emplace(*connection_, "jobs");
