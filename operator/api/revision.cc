@@ -28,9 +28,10 @@ json& object_at(json& parent, const char* name) {
 std::string revision_hash(std::string_view template_json, int collision_count) {
   std::uint64_t hash = fnv1a(template_json);
   if (collision_count > 0) hash = fnv1a(fmt::format("#{}", collision_count), hash);
-  constexpr std::string_view kAlphabet = "bcdfghjklmnpqrstvwxz2456789";
   std::string name;
-  for (int i = 0; i < 10; ++i, hash /= kAlphabet.size()) name += kAlphabet[hash % kAlphabet.size()];
+  for (; name.size() < kRevisionLength; hash /= kRevisionAlphabet.size()) {
+    name += kRevisionAlphabet[hash % kRevisionAlphabet.size()];
+  }
   return name;
 }
 
@@ -43,11 +44,16 @@ std::string template_hash(std::string_view template_json) {
   return fmt::format("{:016x}", fnv1a(template_json));
 }
 
-std::string replica_set_name(const ScalableApp& app, std::string_view revision) {
-  // A pod's name is its ReplicaSet's and a dash and five characters; host names end at 63.
-  std::string prefix = app.metadata.name.substr(0, 46);
+std::string replica_set_prefix(std::string_view app_name) {
+  constexpr std::size_t kLongestHostName = 63;
+  constexpr std::size_t kPodSuffix = 6;  // A dash and five characters.
+  std::string prefix(app_name.substr(0, kLongestHostName - kPodSuffix - kRevisionLength - 1));
   prefix.erase(prefix.find_last_not_of(".-") + 1);  // A label must not begin with the dash.
-  return fmt::format("{}-{}", prefix, revision);
+  return prefix;
+}
+
+std::string replica_set_name(const ScalableApp& app, std::string_view revision) {
+  return fmt::format("{}-{}", replica_set_prefix(app.metadata.name), revision);
 }
 
 std::string replica_set_body(const ScalableApp& app, std::string_view revision, int replicas) {

@@ -1,6 +1,7 @@
 // The name of a revision and the ReplicaSet that holds it. Pure.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -15,8 +16,12 @@ inline constexpr const char* kRevisionNumberAnnotation = "scalableapp.io/revisio
 // The app's is copied to the ReplicaSet, as Deployment's is.
 inline constexpr const char* kChangeCauseAnnotation = "kubernetes.io/change-cause";
 
-// Ten characters that tell templates apart, from an alphabet without vowels and look-alikes so that
-// no word arises (as pod-template-hash). The same template and count always give the same name.
+// What a revision's name is made of: no vowels and no look-alikes, so that no word arises (as
+// pod-template-hash).
+inline constexpr std::string_view kRevisionAlphabet = "bcdfghjklmnpqrstvwxz2456789";
+inline constexpr std::size_t kRevisionLength = 10;
+
+// A name that tells templates apart. The same template and count always give the same one.
 std::string revision_hash(std::string_view template_json, int collision_count);
 
 // The name of the app's revision: of its template, and of the gate where it is off, since pods get
@@ -27,7 +32,11 @@ std::string revision_of(const ScalableAppSpec& spec, int collision_count);
 // tells them apart (ReplicaSet::template_hash).
 std::string template_hash(std::string_view template_json);
 
-// "<app>-<revision>", the app's part cut so that pods' names stay legal.
+// What all of an app's ReplicaSets' names begin with, before "-<revision>": its own name, cut so
+// that pods' names, which add "-" and five characters, stay legal and are never cut themselves.
+std::string replica_set_prefix(std::string_view app_name);
+
+// "<prefix>-<revision>".
 std::string replica_set_name(const ScalableApp& app, std::string_view revision);
 
 // The ReplicaSet to create for the app's present template, as JSON: the same bytes each time.

@@ -88,6 +88,7 @@ TEST(Revision, TheReplicaSetsNameLeavesRoomForAPods) {
   app.metadata.name =
       std::string(45, 'a') + ".b";  // Cut after the dot, which may not stand before a dash.
   EXPECT_EQ(replica_set_name(app, "bcdfghjklm"), std::string(45, 'a') + "-bcdfghjklm");
+  EXPECT_EQ(replica_set_prefix(app.metadata.name), std::string(45, 'a'));
 }
 
 TEST(ReplicaSetBody, IsTheTemplateWithOwnerLabelsAndGate) {

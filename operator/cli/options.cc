@@ -67,7 +67,8 @@ std::vector<Flag> flags_of(OperatorOptions& options) {
          manager.leader_election = value == "true";
          return {};
        }},
-      {"lease-namespace", "Namespace of the Lease scalableapp-operator (default \"default\").", text(manager.lease_namespace)},
+      {"lease-name", "Name of the Lease (default \"scalableapp-operator\"); processes with the same one take turns.", text(manager.lease_name)},
+      {"lease-namespace", "Namespace of the Lease (default \"default\").", text(manager.lease_namespace)},
       {"identity", "Name of this process in the Lease; default: $POD_NAME, else host and process id.", text(manager.identity)},
       {"http-port", "Port of /healthz, /readyz, /metrics and /debug/decisions (default 8080; 0: any).",
        [&manager](const std::string& value) { return set_int(manager.http_port, "http-port", value, 0, 65535); }},

@@ -18,6 +18,14 @@ TEST(Options, BothWaysToWriteAFlagMeanTheSame) {
   EXPECT_EQ(std::get<OperatorOptions>(*apart).manager.identity, "pod-0");
 }
 
+TEST(Options, TheLeaseHasANameUnlessOneIsGiven) {
+  const auto plain = parse({"--prometheus-url=http://p"});
+  const auto named = parse({"--prometheus-url=http://p", "--lease-name=second"});
+  ASSERT_TRUE(plain && named);
+  EXPECT_EQ(std::get<OperatorOptions>(*plain).manager.lease_name, "scalableapp-operator");
+  EXPECT_EQ(std::get<OperatorOptions>(*named).manager.lease_name, "second");
+}
+
 TEST(Options, AWrongFlagIsNamedWithWhatItShouldBe) {
   struct Case {
     std::vector<std::string> arguments;

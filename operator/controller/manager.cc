@@ -124,7 +124,7 @@ Result<void> Manager::connect() {
   election_transport_ = std::move(*transport);
   election_client_ = kube::make_client(*election_transport_, clock_, random_, {.retry_budget = kElectionRequestTimeout});
 
-  transport = kube::make_cpprest_transport({.base_url = options_.prometheus_url, .request_timeout = metrics::kRequestTimeout}, clock_);
+  transport = kube::make_cpprest_transport({.base_url = options_.prometheus_url, .request_timeout = metrics::kRequestTimeout, .max_body_bytes = metrics::kMaxAnswerBytes}, clock_);
   if (!transport) return tl::unexpected(transport.error());
   prometheus_transport_ = std::move(*transport);
   return {};
@@ -235,7 +235,7 @@ void Manager::work(std::stop_token stop) {
       // A conflict is the cache being late: ordinary, and over after the next event.
       const auto level = result.error().code == ErrorCode::kConflict ? LogLevel::kDebug : LogLevel::kWarn;
       log(level, "reconcile failed", {{"app", api::to_string(*key)}, {"error", result.error()}});
-      queue_->add_rate_limited(*key);
+      queue_->add_rate_limited(*key, result.error().retry_after.value_or(milliseconds::zero()));
     }
     queue_->done(*key);
   }
@@ -305,8 +305,8 @@ Result<void> Manager::run(std::stop_token stop) {
       metrics::SamplerObserver{
           .on_sample = [this](const api::ObjectKey& key) { enqueue(key); },
           .on_query =
-              [this](milliseconds duration, std::string_view result, std::size_t) {
-                exporter_.observe_metric_query(duration, result == "ok" ? "" : result);
+              [this](milliseconds duration, std::optional<ErrorCode> failure, std::size_t) {
+                exporter_.observe_metric_query(duration, failure);
               }});
   reconciler_ = std::make_unique<AppReconciler>(AppReconciler::Parts{.clock = clock_,
                                                                      .client = *client_,
@@ -335,7 +335,7 @@ Result<void> Manager::run(std::stop_token stop) {
   if (options_.leader_election) {
     elector_ = std::make_unique<kube::LeaderElector>(
         *election_client_, clock_, random_,
-        kube::ElectorOptions{.lease = {options_.lease_namespace, "scalableapp-operator"},
+        kube::ElectorOptions{.lease = {options_.lease_namespace, options_.lease_name},
                              .identity = options_.identity + "_" + random_.hex_suffix(),
                              .times = {}},
         kube::ElectionCallbacks{.on_started_leading = [this] { lead(); }, .on_stopped_leading = [this] { stand_down(); }});

@@ -17,6 +17,7 @@ struct ManagerOptions {
   std::string kubeconfig;       // Path; empty: in-cluster, then $KUBECONFIG, then ~/.kube/config.
   std::string watch_namespace;  // Empty: all.
   std::string prometheus_url;
+  std::string lease_name = "scalableapp-operator";
   std::string lease_namespace = "default";
   std::string identity;  // This process's name in the Lease; unique per replica.
   bool leader_election = true;

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <mutex>
 
 #define _TURN_OFF_PLATFORM_STRING  // Else cpprestsdk defines a macro called U.
@@ -24,6 +25,7 @@ namespace scalableapp::kube {
 namespace {
 
 namespace http = web::http;
+using boost::asio::ip::tcp;
 
 // cpprestsdk starts 40 threads unless told otherwise. They only move bytes (callers block on their
 // own threads), so one does; several would wake each other for each step of each request, which was
@@ -133,7 +135,23 @@ std::optional<milliseconds> retry_after_of(const http::http_response& response) 
   return seconds(value);
 }
 
-void keep_alive(boost::asio::ip::tcp::socket& socket) {
+bool is_ipv4_address(const std::string& host) {
+  boost::system::error_code is_other;
+  boost::asio::ip::make_address_v4(host, is_other);
+  return !is_other;
+}
+
+// cpprestsdk hands a new connection's socket over before it has opened it, and connects one that is
+// open already as it is. With an IPv4 address (the API server's, in a cluster) it is known how to
+// open it; a name may turn out to be of either kind, and its connections are kept alive from their
+// second request on only: in the first one there are just our time-outs.
+void keep_alive(tcp::socket& socket, bool is_to_ipv4_address) {
+  if (!socket.is_open()) {
+    if (!is_to_ipv4_address) return;
+    boost::system::error_code failed;
+    socket.open(tcp::v4(), failed);
+    if (failed) return;  // The connect will fail the same way, and be told of.
+  }
   const int handle = socket.native_handle();
   const int on = 1;
   setsockopt(handle, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -194,9 +212,18 @@ http::client::http_client_config client_config(const Endpoint& endpoint,
       [endpoint, authorities](boost::asio::ssl::context& context) {
         set_up_tls(endpoint, authorities, context);
       });
-  config.set_nativehandle_options([](http::client::native_handle handle) {
-    if (handle != nullptr) keep_alive(*static_cast<boost::asio::ip::tcp::socket*>(handle));
-  });
+  const web::uri url(endpoint.base_url);
+  const bool is_to_ipv4_address = is_ipv4_address(url.host());
+  if (url.scheme() == "https") {
+    config.set_nativehandle_options([is_to_ipv4_address](http::client::native_handle handle) {
+      auto& stream = *static_cast<boost::asio::ssl::stream<tcp::socket&>*>(handle);
+      keep_alive(stream.next_layer(), is_to_ipv4_address);
+    });
+  } else {
+    config.set_nativehandle_options([is_to_ipv4_address](http::client::native_handle handle) {
+      keep_alive(*static_cast<tcp::socket*>(handle), is_to_ipv4_address);
+    });
+  }
   return config;
 }
 
@@ -205,6 +232,7 @@ class CpprestTransport final : public HttpTransport {
   CpprestTransport(const Endpoint& endpoint, const Authorities& authorities, const Clock& clock)
       : clock_(clock),
         request_timeout_(endpoint.request_timeout),
+        max_body_bytes_(endpoint.max_body_bytes.value_or(std::numeric_limits<std::size_t>::max())),
         tokens_(endpoint, clock),
         requests_(web::uri(endpoint.base_url), client_config(endpoint, authorities)),
         watches_(web::uri(endpoint.base_url), client_config(endpoint, authorities)) {}
@@ -266,12 +294,17 @@ class CpprestTransport final : public HttpTransport {
       const auto head = head_of(requests_, prepare(from, token), cancel, patience, stop);
       if (!head) return tl::unexpected(head.error());
       HttpResponse response{head->status_code(), {}, retry_after_of(*head)};
-      const OnBytes keep = [&response](std::string_view bytes) {
-        response.body.append(bytes);
-        return true;
+      bool is_too_long = false;
+      const OnBytes keep = [&](std::string_view bytes) {
+        is_too_long = bytes.size() > max_body_bytes_ - response.body.size();
+        if (!is_too_long) response.body.append(bytes);
+        return !is_too_long;
       };
       auto ended = read_body(*head, keep, cancel, patience, stop);
       if (!ended) return tl::unexpected(std::move(ended.error()));
+      if (is_too_long) {
+        return fail(ErrorCode::kDecode, fmt::format("an answer of over {} bytes", max_body_bytes_));
+      }
       return response;
     } catch (const std::exception& error) {
       return broken(never_connected(error.what()) ? ErrorCode::kUnavailable : ErrorCode::kTimeout,
@@ -283,9 +316,11 @@ class CpprestTransport final : public HttpTransport {
                                    milliseconds idle_timeout, const OnLine& on_line,
                                    std::stop_token stop) {
     const pplx::cancellation_token_source cancel;
+    // The API server sends a watch's head at once, however long its first event takes.
+    const Patience until_head = [this] { return request_timeout_; };
     const Patience patience = [idle_timeout] { return idle_timeout; };
     try {
-      const auto head = head_of(watches_, prepare(from, token), cancel, patience, stop);
+      const auto head = head_of(watches_, prepare(from, token), cancel, until_head, stop);
       if (!head) return tl::unexpected(head.error());
       HttpResponse response{head->status_code(), {}, retry_after_of(*head)};
       LineSplitter lines;
@@ -353,6 +388,7 @@ class CpprestTransport final : public HttpTransport {
 
   const Clock& clock_;
   const milliseconds request_timeout_;
+  const std::size_t max_body_bytes_;
   TokenCache tokens_;
   http::client::http_client requests_;
   http::client::http_client watches_;

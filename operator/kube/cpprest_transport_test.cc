@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +17,10 @@
 #include <utility>
 
 #include "operator/platform/clock.h"
+
+// OpenSSL's memory of cpprestsdk's thread, which ends with the process, is no leak.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libcrypto"; }
 
 namespace scalableapp::kube {
 namespace {
@@ -38,6 +43,7 @@ std::string whole(const std::string& status, const std::string& body,
 std::string chunk(const std::string& bytes) {
   return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
 }
+constexpr char kTlsHandshake = 0x16;  // What a TLS connection begins with.
 const std::string kChunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 // A server of bytes on a port of its own. Requests get the answers in turn, on whatever connection.
@@ -71,15 +77,26 @@ class ByteServer {
   }
 
   std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+  std::uint16_t port() const { return port_; }
   std::vector<std::string> heads() {
     const std::lock_guard lock(mutex_);
     return heads_;
+  }
+  // At the beginning of each request, of the client's end of its connection; 0: not kept alive.
+  std::vector<int> keep_alive_idle_seconds() {
+    const std::lock_guard lock(mutex_);
+    return keep_alive_idle_seconds_;
   }
 
  private:
   void serve(int peer) {
     std::string head;
     for (char byte = 0; read(peer, &byte, 1) == 1;) {
+      if (head.empty()) look_at_the_other_end(peer);
+      if (head.empty() && byte == kTlsHandshake) {
+        shutdown(peer, SHUT_RDWR);
+        return;
+      }
       head += byte;
       if (!head.ends_with("\r\n\r\n")) continue;
       const Answer answer = next(std::exchange(head, {}));
@@ -88,6 +105,28 @@ class ByteServer {
         shutdown(peer, SHUT_RDWR);
         return;
       }
+    }
+  }
+
+  // The client is in this process as well.
+  void look_at_the_other_end(int peer) {
+    sockaddr_in wanted{};
+    socklen_t size = sizeof(wanted);
+    getpeername(peer, reinterpret_cast<sockaddr*>(&wanted), &size);
+    for (int handle = 0; handle < 1024; ++handle) {
+      sockaddr_in own{};
+      size = sizeof(own);
+      if (getsockname(handle, reinterpret_cast<sockaddr*>(&own), &size) != 0 ||
+          own.sin_family != AF_INET || own.sin_port != wanted.sin_port) {
+        continue;
+      }
+      int is_on = 0;
+      int idle_seconds = 0;
+      size = sizeof(int);
+      getsockopt(handle, SOL_SOCKET, SO_KEEPALIVE, &is_on, &size);
+      getsockopt(handle, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, &size);
+      const std::lock_guard lock(mutex_);
+      keep_alive_idle_seconds_.push_back(is_on != 0 ? idle_seconds : 0);
     }
   }
 
@@ -105,6 +144,7 @@ class ByteServer {
   std::mutex mutex_;
   std::deque<Answer> script_;       // Guarded by mutex_.
   std::vector<std::string> heads_;  // Guarded by mutex_.
+  std::vector<int> keep_alive_idle_seconds_;  // Guarded by mutex_.
   std::vector<int> peers_;          // Of the acceptor, until it is joined.
   std::vector<std::thread> threads_;
   std::thread acceptor_;
@@ -184,6 +224,29 @@ TEST_F(CpprestTransportTest, AnAnswerThatDoesNotComeWholeLeavesTheOutcomeOpen) {
   }
 }
 
+TEST_F(CpprestTransportTest, AnAnswerOverTheLimitIsGivenUpHoweverItArrives) {
+  endpoint_.max_body_bytes = 1000;
+  const std::string longest(1000, 'x');
+  ByteServer server({{whole("200 OK", longest)},
+                     {whole("200 OK", longest + "x")},
+                     {kChunked + chunk(longest) + chunk("x")},
+                     {whole("200 OK", "short")}});
+  const auto transport = connect(server);
+  EXPECT_EQ(transport->send({.path_and_query = "/"}, {})->body, longest);
+  for (int i = 0; i < 2; ++i) {
+    const auto answer = transport->send({.path_and_query = "/"}, {});
+    ASSERT_FALSE(answer) << i;
+    EXPECT_EQ(answer.error(), (Error{ErrorCode::kDecode, "an answer of over 1000 bytes", {}})) << i;
+  }
+  EXPECT_EQ(transport->send({.path_and_query = "/"}, {})->body, "short");
+}
+
+TEST_F(CpprestTransportTest, AnAnswerWithoutEndIsGivenUpAtTheLimit) {
+  endpoint_.max_body_bytes = 100'000;
+  ByteServer server({{kChunked + chunk(std::string(200'000, 'x'))}});  // And nothing ever after.
+  EXPECT_EQ(connect(server)->send({.path_and_query = "/"}, {}).error().code, ErrorCode::kDecode);
+}
+
 TEST_F(CpprestTransportTest, LinesAreCutAtTheirEndsHoweverTheyArrive) {
   ByteServer server(
       {{kChunked + chunk("one\ntw") + chunk("o\n") + chunk("\nthree\n") + chunk("")}});
@@ -205,11 +268,42 @@ TEST_F(CpprestTransportTest, AHalfWrittenLineIsDroppedAndBreaksTheStream) {
 }
 
 TEST_F(CpprestTransportTest, SilenceEndsAStream) {
-  ByteServer server({{kChunked + chunk("one\n")}, {""}});
-  const auto transport = connect(server);
-  EXPECT_EQ(stream(*transport, milliseconds(100)).error().code, ErrorCode::kTimeout);
-  EXPECT_EQ(stream(*transport, milliseconds(100)).error().code, ErrorCode::kTimeout);
+  ByteServer server({{kChunked + chunk("one\n")}});
+  EXPECT_EQ(stream(*connect(server), milliseconds(100)).error().code, ErrorCode::kTimeout);
   EXPECT_THAT(lines_, ElementsAre("one"));
+}
+
+TEST_F(CpprestTransportTest, AStreamsHeadIsWaitedForOnlyAsLongAsAnyAnswer) {
+  endpoint_.request_timeout = milliseconds(100);
+  ByteServer server({{""}});
+  const auto ended = stream(*connect(server), std::chrono::hours(1));
+  EXPECT_EQ(ended.error().code, ErrorCode::kTimeout);
+}
+
+TEST_F(CpprestTransportTest, AConnectionToAnAddressIsKeptAliveFromItsFirstRequestOn) {
+  ByteServer server({{whole("200 OK", "")}, {whole("200 OK", "")}});
+  const auto transport = connect(server);
+  EXPECT_TRUE(transport->send({.path_and_query = "/"}, {}));
+  EXPECT_TRUE(stream(*transport));
+  EXPECT_THAT(server.keep_alive_idle_seconds(), ElementsAre(15, 15));
+}
+
+TEST_F(CpprestTransportTest, AConnectionWithTlsIsKeptAliveToo) {
+  ByteServer server({});
+  endpoint_.base_url = fmt::format("https://127.0.0.1:{}", server.port());
+  const auto transport = make_cpprest_transport(endpoint_, clock_).value();
+  EXPECT_FALSE(transport->send({.path_and_query = "/"}, {})) << "it hangs up on TLS";
+  EXPECT_FALSE(stream(*transport));
+  EXPECT_THAT(server.keep_alive_idle_seconds(), ElementsAre(15, 15));
+}
+
+TEST_F(CpprestTransportTest, AConnectionToANameIsKeptAliveFromItsSecondRequestOn) {
+  ByteServer server({{whole("200 OK", "")}, {whole("200 OK", "")}});
+  endpoint_.base_url = fmt::format("http://localhost:{}", server.port());
+  const auto transport = make_cpprest_transport(endpoint_, clock_).value();
+  EXPECT_TRUE(transport->send({.path_and_query = "/"}, {}));
+  EXPECT_TRUE(transport->send({.path_and_query = "/"}, {}));
+  EXPECT_THAT(server.keep_alive_idle_seconds(), ElementsAre(0, 15));
 }
 
 TEST_F(CpprestTransportTest, AStopEndsAStreamAndARequestAtOnce) {

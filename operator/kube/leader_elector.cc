@@ -155,17 +155,20 @@ void LeaderElector::run(std::stop_token stop) {
   if (seen_ && seen_->record.holder == options_.identity) release();
 }
 
+LeaseStep LeaderElector::next() const {
+  return next_step(seen_, options_.identity, options_.times.lease, clock_.monotonic_now());
+}
+
 Result<bool> LeaderElector::try_hold() {
-  if (!trusts_body_) {
+  // Our own lease and one that ran out are written without a look: the server refuses that if the
+  // Lease is not what we last saw.
+  if (!seen_ || in_doubt_ || next() == LeaseStep::kWait) {
     if (const auto observed = observe(); !observed) return tl::unexpected(observed.error());
   }
-  const LeaseStep step =
-      next_step(seen_, options_.identity, options_.times.lease, clock_.monotonic_now());
+  const LeaseStep step = next();
   if (step == LeaseStep::kWait) return false;
   const auto written = write(step);
   if (written) return true;
-  // Whatever went wrong, the server may now have another Lease than ours: look before the next try.
-  trusts_body_ = false;
   const ErrorCode code = written.error().code;
   const bool lost_race = code == ErrorCode::kConflict || code == ErrorCode::kAlreadyExists ||
                          code == ErrorCode::kNotFound;
@@ -173,7 +176,9 @@ Result<bool> LeaderElector::try_hold() {
   if (const auto observed = observe(); !observed) return tl::unexpected(observed.error());
   // Someone else may have edited the Lease without taking it: that is no reason to stand down.
   if (seen_ && seen_->record.holder == options_.identity) return tl::unexpected(written.error());
-  return false;
+  // Nor to leave a lease that ran out.
+  if (step != LeaseStep::kTake || next() != LeaseStep::kTake) return false;
+  return write(LeaseStep::kTake).map([] { return true; });
 }
 
 Result<void> LeaderElector::observe() {
@@ -181,6 +186,7 @@ Result<void> LeaderElector::observe() {
   if (!body && body.error().code == ErrorCode::kNotFound) {
     seen_.reset();
     body_.clear();
+    in_doubt_ = false;
     return {};
   }
   if (!body) return tl::unexpected(body.error());
@@ -191,6 +197,7 @@ Result<void> LeaderElector::adopt(const std::string& body) {
   Result<LeaseRecord> record = decode(body);
   if (!record) return tl::unexpected(record.error());
   body_ = body;
+  in_doubt_ = false;
   if (seen_ && seen_->record == *record) return {};
   if (!seen_ || seen_->record.holder != record->holder) {
     if (!record->holder.empty()) {
@@ -214,10 +221,9 @@ Result<void> LeaderElector::write(LeaseStep step) {
   const Result<std::string> body =
       step == LeaseStep::kCreate ? client_.create(kLeases, options_.lease.namespace_name, wanted)
                                  : client_.update(kLeases, options_.lease, wanted);
+  in_doubt_ = true;  // Unless the answer says what the server has now.
   if (!body) return tl::unexpected(body.error());
-  const Result<void> adopted = adopt(*body);
-  trusts_body_ = adopted.has_value();
-  return adopted;
+  return adopt(*body);
 }
 
 void LeaderElector::stand_down(std::string_view why) {
@@ -230,7 +236,7 @@ void LeaderElector::stand_down(std::string_view why) {
 void LeaderElector::release() {
   // Two tries: someone may have edited the Lease since.
   for (int i = 0; i < 2; ++i) {
-    if (const auto observed = trusts_body_ ? Result<void>() : observe(); !observed) return;
+    if (const auto observed = in_doubt_ ? observe() : Result<void>(); !observed) return;
     if (!seen_ || seen_->record.holder != options_.identity) return;
     LeaseRecord record = seen_->record;
     record.holder.clear();
@@ -242,7 +248,7 @@ void LeaderElector::release() {
       static_cast<void>(adopt(*written));
       return;
     }
-    trusts_body_ = false;
+    in_doubt_ = true;
   }
 }
 
@@ -250,15 +256,25 @@ milliseconds LeaderElector::pause() {
   const MonotonicTime now = clock_.monotonic_now();
   auto pause = std::chrono::duration_cast<milliseconds>(options_.times.retry *
                                                         (1 + kRetryJitter * random_.uniform()));
-  // Not later than the moment at which something changes by itself.
-  std::optional<MonotonicTime> next;
   if (leading_) {
-    next = MonotonicTime(milliseconds(leads_until_));
-  } else if (seen_ && seen_->record.holder != options_.identity && !seen_->record.holder.empty()) {
-    next = seen_->since + duration_of(seen_->record, options_.times.lease);
+    const milliseconds left = MonotonicTime(milliseconds(leads_until_)) - now;
+    if (left > milliseconds::zero()) pause = std::min(pause, left);
+  } else if (next() == LeaseStep::kWait) {
+    pause = pause_beside_a_holder(now - seen_->since, pause);
   }
-  if (next && *next > now) pause = std::min(pause, *next - now);
   return std::max(pause, milliseconds(1));
+}
+
+// A takeover is late by as much as the last renewal was seen late. So a candidate keeps in step
+// with the holder: it looks when a renewal may have come at the earliest, and then more often until
+// it has. Once the holder is missing nothing is gained by that, and shortly before the end of the
+// lease a look could only delay the takeover.
+milliseconds LeaderElector::pause_beside_a_holder(milliseconds age, milliseconds usual) const {
+  const milliseconds retry = options_.times.retry;
+  const milliseconds left = duration_of(seen_->record, options_.times.lease) - age;
+  if (left < 2 * retry) return left;
+  if (age < retry) return retry - age;
+  return age < 2 * retry ? retry * 3 / 10 : usual;
 }
 
 }  // namespace scalableapp::kube

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -185,6 +186,72 @@ TEST_F(LeaderElectorTest, ALeaderThatDiesIsReplacedWithinFiveSeconds) {
     leader.way.cut = false;
   }
   EXPECT_EQ(lease()["spec"]["leaseTransitions"], 8);
+}
+
+TEST_F(LeaderElectorTest, ACandidateInStepWithTheHolderSeesItsLastRenewalAtOnce) {
+  ASSERT_TRUE(a.elector.start());
+  clock.await_sleepers(1);
+  ASSERT_TRUE(b.elector.start());
+  for (int kill_after_ms = 10'000; kill_after_ms < 10'600; kill_after_ms += 90) {
+    Replica& leader = a.elector.is_leader() ? a : b;
+    Replica& other = &leader == &a ? b : a;
+    run_for({&a, &b}, milliseconds(kill_after_ms));
+    ASSERT_TRUE(leader.elector.is_leader());
+    leader.way.cut = true;
+    EXPECT_LE(run_until({&a, &b}, [&] { return other.elector.is_leader(); }), milliseconds(4'160));
+    leader.way.cut = false;
+  }
+}
+
+TEST_F(LeaderElectorTest, ACandidateAtRestLooksFewerThanThreeTimesASecond) {
+  ASSERT_TRUE(a.elector.start());
+  clock.await_sleepers(1);
+  ASSERT_TRUE(b.elector.start());
+  run_for({&a, &b}, seconds(60));
+  EXPECT_LT(std::ranges::count(api.calls(), "get leases system/operator"), 60 * 3);
+}
+
+TEST_F(LeaderElectorTest, ALeaseThatRanOutIsTakenWithoutAnotherLook) {
+  ASSERT_TRUE(a.elector.start());
+  clock.await_sleepers(1);
+  ASSERT_TRUE(b.elector.start());
+  run_for({&a, &b}, seconds(10));
+  a.way.cut = true;
+  run_for({&a, &b}, seconds(1));
+  api.set_fault([](std::string_view verb) -> Result<void> {
+    return verb == "get" ? kUnreachable(verb) : Result<void>();
+  });
+  EXPECT_LE(run_until({&a, &b}, [&] { return b.elector.is_leader(); }), milliseconds(3'160));
+}
+
+TEST_F(LeaderElectorTest, ALeaseThatRanOutIsTakenEvenIfOthersEditIt) {
+  ASSERT_TRUE(a.elector.start());
+  clock.await_sleepers(1);
+  ASSERT_TRUE(b.elector.start());
+  run_for({&a, &b}, seconds(10));
+  a.way.cut = true;
+  run_for({&a, &b}, milliseconds(3'300));  // No more looks before the end.
+  auto edited = lease();
+  edited["metadata"]["labels"]["team"] = "shop";
+  ASSERT_TRUE(api.update(kLeases, kLease, edited.dump(), ""));
+  EXPECT_LE(run_until({&a, &b}, [&] { return b.elector.is_leader(); }), milliseconds(860));
+  EXPECT_EQ(lease()["metadata"]["labels"]["team"], "shop");
+}
+
+TEST_F(LeaderElectorTest, AHolderThatRenewsAtTheLastMomentKeepsItsLease) {
+  ASSERT_TRUE(a.elector.start());
+  clock.await_sleepers(1);
+  ASSERT_TRUE(b.elector.start());
+  const std::string renewed = lease()["spec"]["renewTime"];
+  run_until({&a, &b}, [&] { return lease()["spec"]["renewTime"] != renewed; });
+  a.way.cut = true;
+  run_for({&a, &b}, milliseconds(3'200));  // It has stood down, and its lease still runs.
+  EXPECT_EQ(a.stopped, 1);
+  a.way.cut = false;
+  run_for({&a, &b}, seconds(10));
+  EXPECT_TRUE(a.elector.is_leader());
+  EXPECT_EQ(a.started, 2);
+  EXPECT_EQ(b.started, 0);
 }
 
 TEST_F(LeaderElectorTest, ALeaderWithoutTheApiStandsDownByItselfAndLeadsAgainLater) {

@@ -44,15 +44,16 @@ class HttpTransport {
 
   // One request and its whole answer, whatever its status. Fails with kUnavailable only if the
   // request never left (no connection), so that it may be repeated; kTimeout if it left and no
-  // whole answer came, so that nobody knows whether it was carried out; kCancelled; kInvalid (not a
-  // URL).
+  // whole answer came, so that nobody knows whether it was carried out; kDecode if the answer is
+  // over the endpoint's limit; kCancelled; kInvalid (not a URL).
   virtual Result<HttpResponse> send(const HttpRequest& request, std::stop_token stop) = 0;
 
   // One request whose 2xx answer is handed over line by line, on the calling thread. Returns with
   // an empty body once the server has ended the answer or `on_line` said false; with the body at
-  // once if the status is not 2xx. Fails as send does, with kTimeout also when nothing at all
-  // arrived for `idle_timeout`, and with kUnavailable when the answer broke off. A last line
-  // without "\n" is dropped and makes the answer a broken one.
+  // once if the status is not 2xx. Fails as send does, with kTimeout when the answer does not begin
+  // within the endpoint's request timeout or nothing at all arrived for `idle_timeout` after that,
+  // and with kUnavailable when the answer broke off. A last line without "\n" is dropped and makes
+  // the answer a broken one.
   virtual Result<HttpResponse> stream(const HttpRequest& request, milliseconds idle_timeout,
                                       const OnLine& on_line, std::stop_token stop) = 0;
 };
@@ -66,7 +67,10 @@ struct Endpoint {
   std::string bearer_token = {};       // Fixed. Empty: none.
   std::string bearer_token_file = {};  // Wins over bearer_token; read again while it is in use.
   bool insecure_skip_tls_verify = false;
-  milliseconds request_timeout{10'000};  // Of one send, connecting included.
+  milliseconds request_timeout{10'000};  // Of one send or a stream's head, connecting included.
+  // Of one send's answer; nothing: as long as it is. Lists of the API server are as long as there
+  // are objects.
+  std::optional<std::size_t> max_body_bytes = {};
 
   bool operator==(const Endpoint&) const = default;
 };

@@ -1,5 +1,7 @@
 #include "operator/kube/work_queue.h"
 
+#include <algorithm>
+
 namespace scalableapp::kube {
 
 void WorkQueue::add(const api::ObjectKey& key) {
@@ -14,16 +16,19 @@ void WorkQueue::add_after(const api::ObjectKey& key, milliseconds delay) {
 
 void WorkQueue::revisit_after(const api::ObjectKey& key, milliseconds delay) {
   std::lock_guard lock(mutex_);
-  if (const auto former = delayed_.find(key); former != delayed_.end()) {
-    due_.erase({former->second, key});
-    delayed_.erase(former);
-  }
+  if (held_.contains(key)) return;
+  drop_delay_locked(key);
   delay_locked(key, delay);
 }
 
-void WorkQueue::add_rate_limited(const api::ObjectKey& key) {
+void WorkQueue::add_rate_limited(const api::ObjectKey& key, milliseconds at_least) {
   std::lock_guard lock(mutex_);
-  delay_locked(key, limiter_.next_delay(key));
+  const milliseconds delay = limiter_.next_delay(key);
+  if (at_least > milliseconds::zero()) {
+    hold_locked(key, std::max(delay, std::min(at_least, longest_hold_)));
+  } else {
+    delay_locked(key, delay);
+  }
 }
 
 void WorkQueue::forget(const api::ObjectKey& key) {
@@ -91,6 +96,7 @@ bool WorkQueue::is_behind() {
 }
 
 void WorkQueue::add_locked(const api::ObjectKey& key) {
+  if (held_.contains(key)) return;
   if (!dirty_.insert(key).second || processing_.contains(key)) return;
   make_ready_locked(key);
 }
@@ -134,6 +140,7 @@ void WorkQueue::see_to_the_watch_locked() {
 }
 
 void WorkQueue::delay_locked(const api::ObjectKey& key, milliseconds delay) {
+  if (held_.contains(key)) return;
   if (delay <= milliseconds::zero()) return add_locked(key);
   const MonotonicTime at = clock_.monotonic_now() + delay;
   const auto [entry, is_new] = delayed_.try_emplace(key, at);
@@ -146,12 +153,31 @@ void WorkQueue::delay_locked(const api::ObjectKey& key, milliseconds delay) {
   see_to_the_watch_locked();
 }
 
+void WorkQueue::drop_delay_locked(const api::ObjectKey& key) {
+  const auto entry = delayed_.find(key);
+  if (entry == delayed_.end()) return;
+  due_.erase({entry->second, key});
+  delayed_.erase(entry);
+}
+
+// Puts `delay` in the place of all that was asked for, while a worker has the item included.
+void WorkQueue::hold_locked(const api::ObjectKey& key, milliseconds delay) {
+  if (dirty_.erase(key) > 0) {
+    std::erase_if(ready_, [&](const Ready& ready) { return ready.key == key; });
+  }
+  drop_delay_locked(key);
+  held_.erase(key);
+  delay_locked(key, delay);
+  held_.insert(key);
+}
+
 void WorkQueue::promote_due_locked() {
   const MonotonicTime now = clock_.monotonic_now();
   while (!due_.empty() && due_.begin()->first <= now) {
     const api::ObjectKey key = due_.begin()->second;
     due_.erase(due_.begin());
     delayed_.erase(key);
+    held_.erase(key);
     add_locked(key);
   }
 }

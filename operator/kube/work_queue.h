@@ -4,7 +4,8 @@
 //  - it is never with two workers at a time: added while one has it, it waits until that one is
 //  done;
 //  - first come, first served;
-//  - a delayed item becomes ready at the earliest of the times asked for;
+//  - a delayed item becomes ready at the earliest of the times asked for, but no sooner than a
+//  server allowed after a failure;
 //  - workers are woken one by one, each when the item in front is late: short work stays on a warm
 //  thread, and work that waits for a server spreads over all of them.
 // Keeps no payload: the worker looks the object up when it gets the key. Not persistent.
@@ -41,7 +42,7 @@ class WorkQueue {
 
   // `clock` must outlive the queue.
   explicit WorkQueue(const Clock& clock, const RateLimits& limits = {})
-      : clock_(clock), limiter_(limits) {}
+      : clock_(clock), longest_hold_(limits.cap), limiter_(limits) {}
 
   void add(const api::ObjectKey& key);
   // Not positive: the same as add.
@@ -49,8 +50,10 @@ class WorkQueue {
   // In place of any delay the item had, also a shorter one: who has just seen to it knows best. (A
   // timer that each visit renews then never fires.)
   void revisit_after(const api::ObjectKey& key, milliseconds delay);
-  // After a failure: add_after with a delay that doubles until forget.
-  void add_rate_limited(const api::ObjectKey& key);
+  // After a failure: add_after with a delay that doubles until forget. A positive `at_least`, which
+  // a server asked for with Retry-After, is kept whoever else adds the item, up to the longest of
+  // those delays.
+  void add_rate_limited(const api::ObjectKey& key, milliseconds at_least = milliseconds::zero());
   void forget(const api::ObjectKey& key);
 
   // Waits for an item and hands it to the caller, who must call done for it. Empty once `stop` is
@@ -66,6 +69,8 @@ class WorkQueue {
  private:
   void add_locked(const api::ObjectKey& key);
   void delay_locked(const api::ObjectKey& key, milliseconds delay);
+  void drop_delay_locked(const api::ObjectKey& key);
+  void hold_locked(const api::ObjectKey& key, milliseconds delay);
   void promote_due_locked();
   void make_ready_locked(const api::ObjectKey& key);
   bool is_late_locked() const;
@@ -74,6 +79,7 @@ class WorkQueue {
   void see_to_the_watch_locked();
 
   const Clock& clock_;
+  const milliseconds longest_hold_;
   std::mutex mutex_;  // Guards all below.
   std::condition_variable_any changed_;           // For idle workers.
   std::condition_variable_any deadline_changed_;  // For the one that waits for the next deadline.
@@ -91,6 +97,7 @@ class WorkQueue {
   std::set<api::ObjectKey> processing_;  // With a worker.
   std::map<api::ObjectKey, MonotonicTime> delayed_;
   std::set<std::pair<MonotonicTime, api::ObjectKey>> due_;  // delayed_ by time.
+  std::set<api::ObjectKey> held_;  // Of delayed_: those that nothing makes ready sooner.
 };
 
 }  // namespace scalableapp::kube

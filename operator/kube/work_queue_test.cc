@@ -141,6 +141,44 @@ TEST_F(WorkQueueTest, AnItemThatFailsIsKeptBackLongerEachTimeUntilItIsForgotten)
   EXPECT_EQ(delay(), 5);
 }
 
+TEST_F(WorkQueueTest, AnItemIsHeldBackForAsLongAsTheServerAskedWhoeverAddsIt) {
+  queue.add_after(key("a"), seconds(1));  // A visit planned earlier.
+  queue.add(key("a"));
+  ASSERT_THAT(take(), ElementsAre("a"));
+  queue.add(key("a"));  // An event while the worker is at it.
+  queue.add_rate_limited(key("a"), seconds(7));
+  queue.done(key("a"));
+  queue.add(key("a"));
+  queue.add_after(key("a"), seconds(2));
+  queue.revisit_after(key("a"), seconds(3));
+  clock.advance(milliseconds(6'999));
+  EXPECT_THAT(take(), IsEmpty());
+  clock.advance(milliseconds(1));
+  EXPECT_THAT(take(), ElementsAre("a"));
+  queue.done(key("a"));
+  clock.advance(minutes(1));
+  EXPECT_THAT(take(), IsEmpty()) << "what was asked for meanwhile is done with";
+  queue.add(key("a"));
+  EXPECT_THAT(take(), ElementsAre("a"));
+}
+
+TEST_F(WorkQueueTest, AnItemThatWaitsForAWorkerCanBeHeldBackToo) {
+  queue.add(key("a"));
+  queue.add(key("b"));
+  queue.add_rate_limited(key("a"), seconds(1));
+  EXPECT_THAT(take(), ElementsAre("b"));
+  clock.advance(seconds(1));
+  EXPECT_THAT(take(), ElementsAre("a"));
+}
+
+TEST_F(WorkQueueTest, AServerDoesNotHoldAnItemBackForLongerThanFailuresDo) {
+  queue.add_rate_limited(key("a"), minutes(60));
+  clock.advance(milliseconds(29'999));
+  EXPECT_THAT(take(), IsEmpty());
+  clock.advance(milliseconds(1));
+  EXPECT_THAT(take(), ElementsAre("a"));
+}
+
 TEST_F(WorkQueueTest, AWaitingWorkerIsWokenByAnAdd) {
   std::optional<api::ObjectKey> got;
   std::jthread worker([&](std::stop_token stop) { got = queue.get(stop); });

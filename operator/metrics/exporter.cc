@@ -15,8 +15,6 @@
 #include <mutex>
 #include <utility>
 
-#include "operator/base/result.h"
-
 namespace scalableapp::metrics {
 namespace {
 
@@ -215,11 +213,11 @@ void Exporter::observe_api_request(std::string_view verb, std::string_view code,
   }
 }
 
-void Exporter::observe_metric_query(Seconds duration, std::string_view result) {
+void Exporter::observe_metric_query(Seconds duration, std::optional<ErrorCode> failure) {
   state_->query_seconds.Observe(duration.count());
-  if (result == "ok") return;
+  if (!failure) return;
   std::lock_guard lock(state_->mutex);
-  state_->query_failures.at(result, "").Increment();
+  state_->query_failures.at(to_string(*failure), "").Increment();
 }
 
 void Exporter::count_decision(std::string_view reason) {

@@ -27,8 +27,11 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "operator/base/result.h"
 
 namespace scalableapp::metrics {
 
@@ -51,8 +54,8 @@ class Exporter {
   // none. A watch has no duration: its requests are counted with observe_api_request(..,
   // Seconds(-1)).
   void observe_api_request(std::string_view verb, std::string_view code, Seconds duration);
-  // `result`: "ok", or the ErrorCode's name or another word for the failure.
-  void observe_metric_query(Seconds duration, std::string_view result);
+  // `failure`: nothing if there was a usable answer.
+  void observe_metric_query(Seconds duration, std::optional<ErrorCode> failure);
   // `reason` of scaling::Decision.
   void count_decision(std::string_view reason);
   void count_scale(bool up);

@@ -44,8 +44,8 @@ TEST(Exporter, CountsAndTimesWhatItIsTold) {
   exporter.count_relist("pods", "no such reason before");
   exporter.observe_api_request("PATCH", "200", milliseconds(4));
   exporter.observe_api_request("WATCH", "200", Exporter::Seconds(-1));
-  exporter.observe_metric_query(milliseconds(9), "ok");
-  exporter.observe_metric_query(milliseconds(9), "timeout");
+  exporter.observe_metric_query(milliseconds(9), std::nullopt);
+  exporter.observe_metric_query(milliseconds(9), ErrorCode::kTimeout);
   exporter.count_decision("Stabilizing");
   exporter.count_scale(true);
   const std::string text = exporter.scrape();
@@ -66,6 +66,15 @@ TEST(Exporter, CountsAndTimesWhatItIsTold) {
     EXPECT_TRUE(has(text, line)) << line;
   }
   EXPECT_FALSE(has(text, "duration_seconds_count{verb=\"WATCH\"}"));
+}
+
+TEST(Exporter, AMetricQueryWithAnAnswerIsNoFailureOfAnyReason) {
+  Exporter exporter;
+  exporter.observe_metric_query(milliseconds(9), std::nullopt);
+  const std::string text = exporter.scrape();
+  EXPECT_TRUE(has(text, "scalableapp_metric_query_duration_seconds_count 1\n"));
+  EXPECT_THAT(text, Not(ContainsRegex("query_failures_total\\{[^}]*\\} [1-9]")));
+  EXPECT_FALSE(has(text, "reason=\"\""));
 }
 
 TEST(Exporter, AnAppsGaugesComeAndGoWithIt) {

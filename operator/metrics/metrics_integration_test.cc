@@ -146,8 +146,8 @@ class MetricsIntegrationTest : public ::testing::Test {
     ASSERT_TRUE(eventually([] { return true; }, "vector(1)")) << "Prometheus does not start";
     sampler_ = std::make_unique<Sampler>(
         *transport_, clock_,
-        SamplerObserver{
-            .on_query = [this](milliseconds, std::string_view, std::size_t) { ++requests_; }});
+        SamplerObserver{.on_query = [this](milliseconds, std::optional<ErrorCode>,
+                                           std::size_t) { ++requests_; }});
     sampler_->start();
   }
 
@@ -170,15 +170,15 @@ class MetricsIntegrationTest : public ::testing::Test {
       line("http_request_duration_seconds_count{{namespace=\"ns\",pod=\"{}\"}} {}", pod,
            std::floor(count));
     };
-    histogram("busy-5d-a1", t * 50);
-    histogram("busy-5d-b2", t * 50);
-    histogram("idle-5d-a1", 7);
-    histogram("stuck-5d-a1", 7);
-    line("http_requests_in_flight{{namespace=\"ns\",pod=\"idle-5d-a1\"}} 0");
-    line("http_requests_in_flight{{namespace=\"ns\",pod=\"stuck-5d-a1\"}} 1");
-    line("process_cpu_seconds_total{{namespace=\"ns\",pod=\"busy-5d-a1\"}} {}", t * 0.5);
-    line("process_cpu_seconds_total{{namespace=\"ns\",pod=\"busy-5d-b2\"}} {}", t * 0.25);
-    line("process_cpu_seconds_total{{namespace=\"ns\",pod=\"busy-too-5d-a1\"}} {}", t * 9);
+    histogram("busy-5d5d5d5d5d-x7k2p", t * 50);
+    histogram("busy-5d5d5d5d5d-zq4rs", t * 50);
+    histogram("idle-5d5d5d5d5d-x7k2p", 7);
+    histogram("stuck-5d5d5d5d5d-x7k2p", 7);
+    line("http_requests_in_flight{{namespace=\"ns\",pod=\"idle-5d5d5d5d5d-x7k2p\"}} 0");
+    line("http_requests_in_flight{{namespace=\"ns\",pod=\"stuck-5d5d5d5d5d-x7k2p\"}} 1");
+    line("process_cpu_seconds_total{{namespace=\"ns\",pod=\"busy-5d5d5d5d5d-x7k2p\"}} {}", t * 0.5);
+    line("process_cpu_seconds_total{{namespace=\"ns\",pod=\"busy-5d5d5d5d5d-zq4rs\"}} {}", t * 0.25);
+    line("process_cpu_seconds_total{{namespace=\"ns\",pod=\"busy-too-5d5d5d5d5d-x7k2p\"}} {}", t * 9);
     if (queue_is_known_) line("queue_length{{namespace=\"ns\",queue=\"jobs\"}} 42");
     for (int i = 0; i < kManyApps; ++i) {
       line("queue_length{{namespace=\"many\",queue=\"app{}\"}} {}", i, i);
@@ -244,8 +244,8 @@ TEST_F(MetricsIntegrationTest, BuiltInQueriesFindWhatAWorkloadExposes) {
   subscribe(busy, cpu);
   EXPECT_TRUE(eventually([&] {
     return Value(reading(busy, cpu).per_pod,
-                 ElementsAre(Pair("busy-5d-a1", DoubleNear(0.5, 0.05)),
-                             Pair("busy-5d-b2", DoubleNear(0.25, 0.025))));
+                 ElementsAre(Pair("busy-5d5d5d5d5d-x7k2p", DoubleNear(0.5, 0.05)),
+                             Pair("busy-5d5d5d5d5d-zq4rs", DoubleNear(0.25, 0.025))));
   }));
 }
 

@@ -8,6 +8,8 @@
 #include <iterator>
 #include <utility>
 
+#include "operator/api/revision.h"
+
 namespace scalableapp::metrics {
 namespace {
 
@@ -46,16 +48,11 @@ std::string escape_regex(std::string_view text) {
   return out;
 }
 
-// Pods are called <ReplicaSet>-<5 characters>, ReplicaSets <app>-<hash>. The API server cuts a
-// pod's generated name to 63 characters (apiserver/pkg/storage/names), and with it the hash of an
-// app whose own name is long.
+// Pods are called <ReplicaSet>-<5 characters>; the API server cuts no name that short
+// (apiserver/pkg/storage/names).
 std::string pods_regex(std::string_view name) {
-  constexpr std::size_t kLongestBase = 58;
-  constexpr std::size_t kLongestHash = 10;
-  if (name.size() + kLongestHash + 2 <= kLongestBase) {
-    return escape_regex(name) + "-[a-z0-9]+-[a-z0-9]+";
-  }
-  return escape_regex(name.substr(0, kLongestBase)) + "[-a-z0-9]*";
+  return fmt::format("{}-[{}]{{{}}}-[a-z0-9]{{5}}", escape_regex(api::replica_set_prefix(name)),
+                     api::kRevisionAlphabet, api::kRevisionLength);
 }
 
 std::string render_latency(const api::MetricSpec& metric, std::string_view selector) {
@@ -118,7 +115,7 @@ Result<void> check_self_contained(std::string_view query) {
   for (std::size_t i = 0; i < query.size(); ++i) {
     const char c = query[i];
     if (c == '#') {
-      i = std::min(query.find('\n', i), query.size());
+      i = std::min(query.find_first_of("\r\n", i), query.size());
       continue;
     }
     if (c != ' ' && c != '\t' && c != '\r' && c != '\n') has_text = true;
@@ -146,8 +143,9 @@ Result<void> check_self_contained(std::string_view query) {
       case '`': {
         const std::size_t opened = i++;
         while (i < query.size() && query[i] != c) {
-          if (c != '`' && query[i] == '\n') break;
-          i += c != '`' && query[i] == '\\' ? 2U : 1U;
+          if (c != '`' && query[i] == '\\') ++i;
+          if (c != '`' && i < query.size() && query[i] == '\n') break;  // Not even escaped.
+          ++i;
         }
         if (i >= query.size() || query[i] != c) {
           return fail(ErrorCode::kInvalid,

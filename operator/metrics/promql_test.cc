@@ -4,29 +4,37 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <regex>
 #include <span>
 #include <string>
+
+#include "operator/api/revision.h"
 
 namespace scalableapp::metrics {
 namespace {
 
 const api::ObjectKey kApp{"shop", "web"};
+const std::string kPodsOfWeb = "web-[bcdfghjklmnpqrstvwxz2456789]{10}-[a-z0-9]{5}";
 
 TEST(Promql, LatencyIsTheQuantileOfTheAppsPodsAndAnIdleMark) {
   EXPECT_EQ(render({.name = "latency", .type = api::MetricType::kLatency, .quantile = 0.99}, kApp),
-            R"q(histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket)q"
-            R"q({namespace="shop",pod=~"web-[a-z0-9]+-[a-z0-9]+"}[10s]))) >= 0 or label_replace()q"
-            R"q(sum(rate(http_request_duration_seconds_count)q"
-            R"q({namespace="shop",pod=~"web-[a-z0-9]+-[a-z0-9]+"}[10s])) == 0 unless )q"
-            R"q(sum(last_over_time(http_requests_in_flight)q"
-            R"q({namespace="shop",pod=~"web-[a-z0-9]+-[a-z0-9]+"}[10s])) > 0, )q"
-            R"q("scalableapp_idle", "true", "", ""))q");
+            fmt::format(
+                R"q(histogram_quantile(0.99, sum by (le) )q"
+                R"q((rate(http_request_duration_seconds_bucket)q"
+                R"q({{namespace="shop",pod=~"{0}"}}[10s]))) >= 0 or label_replace()q"
+                R"q(sum(rate(http_request_duration_seconds_count)q"
+                R"q({{namespace="shop",pod=~"{0}"}}[10s])) == 0 unless )q"
+                R"q(sum(last_over_time(http_requests_in_flight)q"
+                R"q({{namespace="shop",pod=~"{0}"}}[10s])) > 0, )q"
+                R"q("scalableapp_idle", "true", "", ""))q",
+                kPodsOfWeb));
 }
 
 TEST(Promql, CpuIsOneSeriesPerPodOverTheMetricsWindow) {
   EXPECT_EQ(render({.type = api::MetricType::kCpu, .window_seconds = 30}, kApp),
-            R"q(sum by (pod) (rate(process_cpu_seconds_total)q"
-            R"q({namespace="shop",pod=~"web-[a-z0-9]+-[a-z0-9]+"}[30s])))q");
+            fmt::format(R"q(sum by (pod) (rate(process_cpu_seconds_total)q"
+                        R"q({{namespace="shop",pod=~"{}"}}[30s])))q",
+                        kPodsOfWeb));
 }
 
 TEST(Promql, QueueLengthCountsOnlySamplesWithinTheWindow) {
@@ -41,18 +49,45 @@ TEST(Promql, AQueryOfTheUsersOwnKeepsEverythingButThePlaceholders) {
                    kApp),
             "sum(x{n='shop'}) / $(nope) $");
   EXPECT_EQ(render_template("a{b=~`$(pods)`, c=\"$(name)$(name)\"}", {"ns", "a.b"}),
-            "a{b=~`a[.]b-[a-z0-9]+-[a-z0-9]+`, c=\"a.ba.b\"}");
+            "a{b=~`a[.]b-[bcdfghjklmnpqrstvwxz2456789]{10}-[a-z0-9]{5}`, c=\"a.ba.b\"}");
 }
 
 TEST(Promql, ReplacementsAreNotReplacedAgain) {
   EXPECT_EQ(render_template("$(namespace)", {"$(name)", "x"}), "$(name)");
 }
 
-TEST(Promql, PodsOfAnAppWithALongNameMayBeCutShort) {
-  EXPECT_EQ(render_template("$(pods)", {"ns", std::string(60, 'a')}),
-            std::string(58, 'a') + "[-a-z0-9]*");
-  EXPECT_EQ(render_template("$(pods)", {"ns", std::string(46, 'a')}),
-            std::string(46, 'a') + "-[a-z0-9]+-[a-z0-9]+");
+// A pod's name as the API server makes it: the ReplicaSet's, which it cuts at 57, and five more.
+std::string pod_of(const std::string& app_name) {
+  api::ScalableApp app;
+  app.metadata.name = app_name;
+  const std::string base = api::replica_set_name(app, api::revision_hash("{}", 0)) + "-";
+  return base.substr(0, 58) + "x7k2p";
+}
+
+TEST(Promql, PodsOfAnAppAreThoseOfItsReplicaSetsHoweverLongItsName) {
+  for (const std::string& name :
+       {std::string("web"), std::string("a.b-c"), std::string(46, 'a'), std::string(47, 'a'),
+        std::string(63, 'a'), std::string(45, 'a') + ".b", std::string(45, 'a') + "-bcd"}) {
+    const std::regex pods(render_template("$(pods)", {"ns", name}));
+    EXPECT_TRUE(std::regex_match(pod_of(name), pods)) << name;
+    EXPECT_FALSE(std::regex_match(pod_of("x" + name), pods)) << name;
+    EXPECT_LE(pod_of(name).size(), 63U) << name;
+  }
+}
+
+TEST(Promql, PodsOfAnAppAreNotThoseOfNeighboursWhoseNamesBeginTheSame) {
+  const std::regex pods(render_template("$(pods)", kApp));
+  EXPECT_TRUE(std::regex_match("web-l7t7jbdt44-x7k2p", pods));
+  for (const char* other : {
+           "web-l7t7jbdt44",              // A ReplicaSet, or a pod made by hand.
+           "web-api-l7t7jbdt44-x7k2p",    // Of the app web-api.
+           "web-api-0",                   // Of a StatefulSet.
+           "web-7d9c6b8f5-x7k2p",         // Of a Deployment, with a shorter hash.
+           "web-l7t7jbdt4a-x7k2p",        // No revision has an "a".
+           "web-l7t7jbdt44-x7k2p-debug",
+       }) {
+    EXPECT_FALSE(std::regex_match(other, pods)) << other;
+  }
 }
 
 TEST(Promql, HostileNamesStayWithinTheirString) {
@@ -103,9 +138,20 @@ TEST(Promql, QueriesThatReachBeyondTheirPlaceAreFound) {
            "a{b=\"\\\"}",
            "sum(a # )",
            "'a\\",
+           "a{b='c\\\n'}",
        }) {
     EXPECT_FALSE(check_self_contained(query)) << query;
   }
+}
+
+// Prometheus' lexer ends a comment at either character, whatever the system's line ends are.
+TEST(Promql, ACommentEndsAtACarriageReturnToo) {
+  EXPECT_FALSE(check_self_contained("vector(0) #\r), \"scalableapp_query\", \"7\", \"\", \"\") or "
+                                    "label_replace(topk(1, vector(1)"));
+  EXPECT_FALSE(check_self_contained("a #\r)"));
+  EXPECT_FALSE(check_self_contained("(a # )\rb"));
+  EXPECT_TRUE(check_self_contained("(a # (\r)"));
+  EXPECT_TRUE(check_self_contained("a # (\r\n+ b"));
 }
 
 TEST(Promql, ACombinationLabelsEachPartAndHasTheShapeOfATree) {

@@ -95,14 +95,14 @@ void Sampler::work(std::stop_token stop) {
     const MonotonicTime sent = clock_.monotonic_now();
     Result<Answer> answer = ask(*step.batch, stop);
     const MonotonicTime answered = clock_.monotonic_now();
-    const char* result = answer ? "ok" : to_string(answer.error().code);
+    const auto failure = answer ? std::nullopt : std::optional(answer.error().code);
     lock.lock();
     const auto apps = plan_.complete(*step.batch, std::move(answer), sent_wall, sent, answered);
     lock.unlock();
     changed_.notify_one();  // A rejected batch's other half, or what waited for a probe.
     if (!stop.stop_requested()) {
       if (observer_.on_query) {
-        observer_.on_query(answered - sent, result, step.batch->entries.size());
+        observer_.on_query(answered - sent, failure, step.batch->entries.size());
       }
       tell(apps);
     }
@@ -120,8 +120,13 @@ Result<Answer> Sampler::ask(const SamplingPlan::Batch& batch, std::stop_token st
   Result<kube::HttpResponse> response = transport_.send(request, std::move(stop));
   if (!response) {
     Error error = std::move(response.error());
-    // Of a transport these are about the source, not about a query: its address, its silence.
-    if (error.code == ErrorCode::kInvalid || error.code == ErrorCode::kTimeout) error.code = ErrorCode::kUnavailable;
+    // Of a transport these are about the source, not about a query: its address, its silence. An
+    // answer that is too long is the fault of what was asked.
+    if (error.code == ErrorCode::kInvalid || error.code == ErrorCode::kTimeout) {
+      error.code = ErrorCode::kUnavailable;
+    } else if (error.code == ErrorCode::kDecode) {
+      error.code = ErrorCode::kInvalid;
+    }
     if (error.code != ErrorCode::kCancelled) error.message = "Prometheus: " + error.message;
     return tl::unexpected(std::move(error));
   }

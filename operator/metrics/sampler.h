@@ -5,11 +5,11 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -25,6 +25,8 @@ namespace scalableapp::metrics {
 // given to evaluate, so that its own word on a slow query arrives.
 inline constexpr milliseconds kEvaluationTimeout{2'000};
 inline constexpr milliseconds kRequestTimeout{2'500};
+// For its Endpoint::max_body_bytes: a full batch of apps with hundreds of pods each.
+inline constexpr std::size_t kMaxAnswerBytes = 8U << 20U;
 
 struct SamplerOptions {
   SamplingPlan::Options plan = {};
@@ -35,8 +37,9 @@ struct SamplerOptions {
 struct SamplerObserver {
   // After every attempt to get news for the app, successful or not, at its interval.
   std::function<void(const api::ObjectKey& app)> on_sample = {};
-  // After every request: "ok" or the error's code, and the number of queries in it (0: a probe).
-  std::function<void(milliseconds duration, std::string_view result, std::size_t queries)>
+  // After every request: why it has no usable answer, nothing if it has one; and the number of
+  // queries in it (0: a probe).
+  std::function<void(milliseconds duration, std::optional<ErrorCode> failure, std::size_t queries)>
       on_query = {};
 };
 

@@ -95,9 +95,11 @@ class SamplerTest : public ::testing::Test {
                           changed_.notify_all();
                         },
                     .on_query =
-                        [this](milliseconds, std::string_view result, std::size_t queries) {
+                        [this](milliseconds, std::optional<ErrorCode> failure,
+                               std::size_t queries) {
                           std::lock_guard lock(mutex_);
-                          results_.push_back(fmt::format("{} {}", result, queries));
+                          results_.push_back(
+                              fmt::format("{} {}", failure ? to_string(*failure) : "ok", queries));
                         }}};
 };
 
@@ -176,6 +178,16 @@ TEST_F(SamplerTest, AnAddressThatIsNoUrlIsTheSourcesErrorAndNotTheQuerys) {
   transport_.answer(fail(ErrorCode::kInvalid, "not a URL"));
   await_told(1);
   EXPECT_TRUE(sampler_.source_error());
+}
+
+TEST_F(SamplerTest, AnAnswerThatIsTooLongIsTheQuerysErrorAndNotTheSources) {
+  for (int i = 0; i < 2; ++i) {  // Within our own words, and as it was written.
+    transport_.answer(fail(ErrorCode::kDecode, "an answer of over 9 bytes"));
+  }
+  await_told(1);
+  EXPECT_EQ(sampler_.latest(kWeb, "m")->error->message, "Prometheus: an answer of over 9 bytes");
+  EXPECT_FALSE(sampler_.source_error());
+  EXPECT_THAT(results(), testing::Each("invalid 1"));
 }
 
 TEST_F(SamplerTest, StoppingCancelsARequestInFlight) {

@@ -6,9 +6,10 @@
 //   take       due queries, up to batch_size, become one request; one in flight is not due again,
 //              so slow answers never pile up
 //   answered   samples and age move; the app is told
-//   rejected   (a wrong query) the batch is cut in halves, asked at once, until the wrong one is
-//              alone; asked as it was written it yields its own error, or a scalar, which must be
-//              combined differently; while wrong it is asked alone and ever more seldom
+//   rejected   (kInvalid: a wrong query, or an answer too long) the batch is cut in halves, asked
+//              at once, until the wrong one is alone; asked as it was written it yields its own
+//              error, or a scalar, which must be combined differently; while wrong it is asked
+//              alone and ever more seldom
 //   timed out  (kTimeout: a query is slower than the source allows) cut in halves the same way; the
 //              limit of their batches is halved too and doubles again with each success
 //   silent     (kUnavailable and others: no connection, no answer in time, 5xx) nothing but a cheap probe is sent until one is

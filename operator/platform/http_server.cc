@@ -33,8 +33,20 @@ class CivetServer final : public HttpServer {
   }
 
   Result<void> start(const ServerOptions& options) {
-    const std::string listen = fmt::format("{}:{}", options.address, options.port);
-    const std::string threads = std::to_string(options.threads);
+    if (!options.address.empty()) {
+      return listen_on(fmt::format("{}:{}", options.address, options.port), options.threads);
+    }
+    // "+": one socket for IPv4 and IPv6. A kernel without IPv6 has none to give.
+    const auto started = listen_on(fmt::format("+{}", options.port), options.threads);
+    if (started) return started;
+    return listen_on(fmt::format("0.0.0.0:{}", options.port), options.threads);
+  }
+
+  std::uint16_t port() const override { return port_; }
+
+ private:
+  Result<void> listen_on(const std::string& listen, int thread_count) {
+    const std::string threads = std::to_string(thread_count);
     std::array<const char*, 9> settings{"listening_ports",
                                         listen.c_str(),
                                         "num_threads",
@@ -69,9 +81,6 @@ class CivetServer final : public HttpServer {
     return {};
   }
 
-  std::uint16_t port() const override { return port_; }
-
- private:
   static int begin_request(mg_connection* connection) {
     const mg_request_info* info = mg_get_request_info(connection);
     const std::string_view method = info->request_method;

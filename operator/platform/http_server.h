@@ -28,8 +28,10 @@ struct ServerResponse {
 using ServerHandler = std::function<ServerResponse(const ServerRequest&)>;
 
 struct ServerOptions {
-  std::string address = "0.0.0.0";  // Of the interface to listen on.
-  std::uint16_t port = 0;           // 0: one that is free, see HttpServer::port.
+  // IPv4, of the interface to listen on. Empty: on all of them, and by IPv6 too where the kernel
+  // and civetweb have it (Debian 12's civetweb is built without).
+  std::string address = {};
+  std::uint16_t port = 0;  // 0: one that is free, see HttpServer::port.
   // A scrape and a probe at once; more wait their turn.
   int threads = 2;
 };

@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <civetweb.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -119,15 +120,28 @@ TEST(Clock, TheSystemsWakesAtADeadlineAndOnAStop) {
       [&](std::stop_token stop) { EXPECT_FALSE(sleep_for(clock, std::chrono::hours(1), stop)); });
 }
 
-// What the server sends back for `request`, verbatim; empty if there is no connection.
-std::string talk(std::uint16_t port, const std::string& request) {
-  const int socket_fd = socket(AF_INET, SOCK_STREAM, 0);
+sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+sockaddr_in6 loopback_ipv6(std::uint16_t port) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(port);
+  address.sin6_addr = in6addr_loopback;
+  return address;
+}
+
+// What the server at `address` sends back for `request`, verbatim; empty if there is no connection.
+template <typename Address>
+std::string talk_to(const Address& address, const std::string& request) {
+  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  const int socket_fd = socket(generic->sa_family, SOCK_STREAM, 0);
   std::string answer;
-  if (connect(socket_fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+  if (connect(socket_fd, generic, sizeof address) == 0) {
     send(socket_fd, request.data(), request.size(), MSG_NOSIGNAL);
     char buffer[4096];
     for (ssize_t got; (got = recv(socket_fd, buffer, sizeof buffer, 0)) > 0;) {
@@ -136,6 +150,9 @@ std::string talk(std::uint16_t port, const std::string& request) {
   }
   close(socket_fd);
   return answer;
+}
+std::string talk(std::uint16_t port, const std::string& request) {
+  return talk_to(loopback(port), request);
 }
 std::string get(std::uint16_t port, const std::string& target) {
   return talk(port, "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -194,6 +211,25 @@ TEST_F(HttpServerTest, APortThatIsTakenIsAnError) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(second.error().message, HasSubstr(std::to_string(server->port())));
+}
+
+bool has_ipv6() {
+  if (mg_check_feature(MG_FEATURES_IPV6) == 0) return false;
+  const int socket_fd = socket(AF_INET6, SOCK_STREAM, 0);
+  const sockaddr_in6 address = loopback_ipv6(0);
+  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  const bool has = bind(socket_fd, generic, sizeof address) == 0;
+  close(socket_fd);
+  return has;
+}
+
+TEST(HttpServer, WithoutAnAddressListensOnIpv4AndWhereThereIsIpv6OnThatToo) {
+  const auto server = *start_http_server({}, {});
+  const std::string request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  EXPECT_THAT(talk_to(loopback(server->port()), request), StartsWith("HTTP/1.1 404 "));
+  if (has_ipv6()) {
+    EXPECT_THAT(talk_to(loopback_ipv6(server->port()), request), StartsWith("HTTP/1.1 404 "));
+  }
 }
 
 TEST_F(HttpServerTest, NothingListensOnceItIsGone) {
