@@ -72,7 +72,7 @@ std::vector<Flag> flags_of(OperatorOptions& options) {
       {"identity", "Name of this process in the Lease; default: $POD_NAME, else host and process id.", text(manager.identity)},
       {"http-port", "Port of /healthz, /readyz, /metrics and /debug/decisions (default 8080; 0: any).",
        [&manager](const std::string& value) { return set_int(manager.http_port, "http-port", value, 0, 65535); }},
-      {"workers", "Concurrent reconciles (default 32): each waits for the API server most of its time.",
+      {"workers", "Concurrent reconciles (default 16): enough to keep an API server of two cores busy; more only make its watches late.",
        [&manager](const std::string& value) { return set_int(manager.workers, "workers", value, 1, 32); }},
       {"log-level", "debug, info, warn or error (default info).",
        [&options](const std::string& value) {

@@ -22,7 +22,7 @@ struct ManagerOptions {
   std::string identity;  // This process's name in the Lease; unique per replica.
   bool leader_election = true;
   int http_port = 8080;
-  int workers = 32;
+  int workers = 16;
 };
 
 // Runs until `stop` is asked for; an error means it could not start.

@@ -152,7 +152,8 @@ class MetricsIntegrationTest : public ::testing::Test {
   }
 
   // What the exporter of all the apps says: "busy" serves 100 requests a second in 10 to 25 ms with
-  // 0.5 and 0.25 cores; "idle" served a few long ago; "stuck" the same, with one not answered.
+  // 0.5 and 0.25 cores; "idle" served a few long ago; "stuck" the same, with one not answered;
+  // "untold" the same, and does not tell whether one waits.
   static std::string page_text() {
     const double t =
         std::chrono::duration<double>(clock_.monotonic_now() - MonotonicTime{}).count();
@@ -174,6 +175,7 @@ class MetricsIntegrationTest : public ::testing::Test {
     histogram("busy-5d5d5d5d5d-zq4rs", t * 50);
     histogram("idle-5d5d5d5d5d-x7k2p", 7);
     histogram("stuck-5d5d5d5d5d-x7k2p", 7);
+    histogram("untold-5d5d5d5d5d-x7k2p", 7);
     line("http_requests_in_flight{{namespace=\"ns\",pod=\"idle-5d5d5d5d5d-x7k2p\"}} 0");
     line("http_requests_in_flight{{namespace=\"ns\",pod=\"stuck-5d5d5d5d5d-x7k2p\"}} 1");
     line("process_cpu_seconds_total{{namespace=\"ns\",pod=\"busy-5d5d5d5d5d-x7k2p\"}} {}", t * 0.5);
@@ -251,9 +253,9 @@ TEST_F(MetricsIntegrationTest, BuiltInQueriesFindWhatAWorkloadExposes) {
 
 TEST_F(MetricsIntegrationTest, NoTrafficIsToldFromNoDataAndFromNothingFinished) {
   const auto latency = metric_of(api::MetricType::kLatency);
-  for (const char* name : {"idle", "stuck", "unknown"}) subscribe({"ns", name}, latency);
+  for (const char* name : {"idle", "stuck", "untold", "unknown"}) subscribe({"ns", name}, latency);
   ASSERT_TRUE(eventually([&] { return reading({"ns", "idle"}, latency).idle; }));
-  for (const char* name : {"stuck", "unknown"}) {
+  for (const char* name : {"stuck", "untold", "unknown"}) {
     ASSERT_TRUE(eventually([&] { return sampler_->latest({"ns", name}, "m").has_value(); }));
     EXPECT_FALSE(reading({"ns", name}, latency).idle) << name;
     EXPECT_THAT(reading({"ns", name}, latency).missing, HasSubstr("empty answer")) << name;

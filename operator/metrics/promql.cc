@@ -56,14 +56,19 @@ std::string pods_regex(std::string_view name) {
 }
 
 std::string render_latency(const api::MetricSpec& metric, std::string_view selector) {
+  const auto quantile =
+      fmt::format("histogram_quantile({}, sum by (le) (rate({}_bucket{}[{}s]))) >= 0",
+                  metric.quantile, kLatencyMetric, selector, metric.window_seconds);
+  const auto none_finished =
+      fmt::format("sum(rate({}_count{}[{}s])) == 0", kLatencyMetric, selector, metric.window_seconds);
+  const auto in_flight =
+      fmt::format("sum(last_over_time({}{}[{}s]))", kInFlightMetric, selector, metric.window_seconds);
+  const auto none_for_long =
+      fmt::format("sum(increase({0}_count{1}[{2}s])) == 0 and sum({0}_count{1} offset {2}s)",
+                  kLatencyMetric, selector, kIdleWithoutGauge.count());
   return fmt::format(
-      "histogram_quantile({quantile}, sum by (le) (rate({latency}_bucket{selector}[{window}s]))) "
-      ">= 0 or label_replace(sum(rate({latency}_count{selector}[{window}s])) == 0 unless "
-      "sum(last_over_time({in_flight}{selector}[{window}s])) > 0, \"{idle}\", \"true\", \"\", "
-      "\"\")",
-      fmt::arg("quantile", metric.quantile), fmt::arg("latency", kLatencyMetric),
-      fmt::arg("selector", selector), fmt::arg("window", metric.window_seconds),
-      fmt::arg("in_flight", kInFlightMetric), fmt::arg("idle", kIdleLabel));
+      R"({} or label_replace({} and {} == 0 or {} unless {}, "{}", "true", "", ""))", quantile,
+      none_finished, in_flight, none_for_long, in_flight, kIdleLabel);
 }
 
 }  // namespace

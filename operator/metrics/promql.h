@@ -13,12 +13,14 @@
 
 #include "operator/api/scalable_app.h"
 #include "operator/base/result.h"
+#include "operator/base/time.h"
 
 namespace scalableapp::metrics {
 
 // The metric names that a workload exposes to be scaled without a query of its own.
 inline constexpr std::string_view kLatencyMetric = "http_request_duration_seconds";  // Histogram.
 inline constexpr std::string_view kInFlightMetric = "http_requests_in_flight";  // Gauge, optional.
+inline constexpr seconds kIdleWithoutGauge{300};  // As long as HPA's scale-down stabilization.
 inline constexpr std::string_view kCpuMetric = "process_cpu_seconds_total";     // Counter.
 inline constexpr std::string_view kQueueMetric = "queue_length";  // Gauge with label `queue`.
 
@@ -33,8 +35,9 @@ inline constexpr std::string_view kIdleLabel = "scalableapp_idle";
 std::string render_template(std::string_view query, const api::ObjectKey& app);
 
 // The query of `metric`: its own, with the placeholders replaced, or the one built in for its type.
-// Latency yields a series marked idle when no request was finished in the window and none is in
-// flight (where the workload tells), and nothing when that cannot be known.
+// Latency yields a series marked idle when no request was finished in the window and kInFlightMetric
+// says that none waits either; where the workload has no such gauge, when none was finished for
+// kIdleWithoutGauge. Else nothing: that no request is finished is also what a stuck app looks like.
 std::string render(const api::MetricSpec& metric, const api::ObjectKey& app);
 
 // kInvalid for text that could reach beyond its own place in a combined query: brackets that do not

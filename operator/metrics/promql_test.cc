@@ -23,9 +23,15 @@ TEST(Promql, LatencyIsTheQuantileOfTheAppsPodsAndAnIdleMark) {
                 R"q((rate(http_request_duration_seconds_bucket)q"
                 R"q({{namespace="shop",pod=~"{0}"}}[10s]))) >= 0 or label_replace()q"
                 R"q(sum(rate(http_request_duration_seconds_count)q"
-                R"q({{namespace="shop",pod=~"{0}"}}[10s])) == 0 unless )q"
+                R"q({{namespace="shop",pod=~"{0}"}}[10s])) == 0 and )q"
                 R"q(sum(last_over_time(http_requests_in_flight)q"
-                R"q({{namespace="shop",pod=~"{0}"}}[10s])) > 0, )q"
+                R"q({{namespace="shop",pod=~"{0}"}}[10s])) == 0 or )q"
+                R"q(sum(increase(http_request_duration_seconds_count)q"
+                R"q({{namespace="shop",pod=~"{0}"}}[300s])) == 0 and )q"
+                R"q(sum(http_request_duration_seconds_count)q"
+                R"q({{namespace="shop",pod=~"{0}"}} offset 300s) unless )q"
+                R"q(sum(last_over_time(http_requests_in_flight)q"
+                R"q({{namespace="shop",pod=~"{0}"}}[10s])), )q"
                 R"q("scalableapp_idle", "true", "", ""))q",
                 kPodsOfWeb));
 }

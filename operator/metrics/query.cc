@@ -17,9 +17,9 @@ std::string explain_empty(const api::MetricSpec& metric) {
   switch (metric.type) {
     case api::MetricType::kLatency:
       return fmt::format(
-          "empty answer: does a target expose {} with namespace and pod labels, is it scraped at "
-          "least twice within {}s, and are requests being finished?",
-          kLatencyMetric, metric.window_seconds);
+          "empty answer: no request was finished within {}s. Does a target expose {} with namespace "
+          "and pod labels, and {}, which tells an idle app from a stuck one?",
+          metric.window_seconds, kLatencyMetric, kInFlightMetric);
     case api::MetricType::kCpu:
       return fmt::format(
           "empty answer: does a target expose {} with namespace and pod labels, and is it scraped "
