@@ -62,11 +62,7 @@ Result<ObjectMeta> decode_meta(const json& object) {
                   .deletion_time = time(metadata, "deletionTimestamp")};
   if (meta.name.empty()) return fail(ErrorCode::kDecode, "object without metadata.name");
   for (const json& owner : child(metadata, "ownerReferences")) {
-    meta.owners.push_back({.api_version = text(owner, "apiVersion"),
-                           .kind = text(owner, "kind"),
-                           .name = text(owner, "name"),
-                           .uid = text(owner, "uid"),
-                           .controller = boolean(owner, "controller")});
+    meta.owners.push_back({.uid = text(owner, "uid"), .controller = boolean(owner, "controller")});
   }
   return meta;
 }

@@ -20,9 +20,6 @@ struct ObjectKey {
 std::string to_string(const ObjectKey& key);  // "namespace/name"
 
 struct OwnerReference {
-  std::string api_version;
-  std::string kind;
-  std::string name;
   std::string uid;
   bool controller = false;
   bool operator==(const OwnerReference&) const = default;

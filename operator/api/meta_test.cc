@@ -58,7 +58,7 @@ TEST(ObjectMeta, KeepsTheSliceThatTheOperatorUses) {
                         .generation = 3,
                         .labels = {{"a", "b"}},
                         .annotations = {{"c", "d"}},
-                        .owners = {{"v1", "K", "n", "o", true}},
+                        .owners = {{"o", true}},
                         .creation_time = kThen,
                         .deletion_time = kNow};
   EXPECT_EQ(*meta, want);

@@ -81,15 +81,12 @@ Result<Pod> decode_pod(const json& object) {
   const json& spec = child(object, "spec");
   const json& status = child(object, "status");
   pod.phase = text(status, "phase");
-  pod.pod_ip = text(status, "podIP");
-  pod.node_name = text(spec, "nodeName");
   for (const json& gate : child(spec, "readinessGates")) {
     if (text(gate, "conditionType") == kWarmGate) pod.has_warm_gate = true;
   }
   for (const json& condition : child(status, "conditions")) {
     const std::string type = text(condition, "type");
     const bool is_true = text(condition, "status") == "True";
-    if (type == "PodScheduled") pod.scheduled = is_true;
     if (type == kWarmGate) {
       pod.warm = is_true;
       if (is_true) pod.warm_since = time(condition, "lastTransitionTime");
@@ -127,9 +124,6 @@ Result<ReplicaSet> decode_replica_set(const json& object) {
   replica_set.metadata.annotations.clear();
   const json& status = child(object, "status");
   replica_set.spec_replicas = static_cast<int>(integer(child(object, "spec"), "replicas", 1));
-  replica_set.status_replicas = static_cast<int>(integer(status, "replicas"));
-  replica_set.ready_replicas = static_cast<int>(integer(status, "readyReplicas"));
-  replica_set.observed_generation = integer(status, "observedGeneration");
   for (const json& condition : child(status, "conditions")) {
     if (text(condition, "type") == "ReplicaFailure" && text(condition, "status") == "True") {
       replica_set.failure = text(condition, "reason") + ": " + text(condition, "message");

@@ -14,10 +14,7 @@ namespace scalableapp::api {
 struct Pod {
   ObjectMeta metadata;  // Labels: only kAppLabel, kRevisionLabel. Annotations: none.
   std::string phase;    // "Pending", "Running", "Succeeded", "Failed".
-  std::string pod_ip;
-  std::string node_name;
   bool has_warm_gate = false;  // spec.readinessGates names kWarmGate.
-  bool scheduled = false;
   bool containers_ready = false;
   std::optional<WallTime> containers_ready_since;
   bool ready = false;  // The kubelet's word: containers ready and every gate true.
@@ -53,9 +50,6 @@ std::optional<SizeChange> decode_size_change(const std::string& text);
 struct ReplicaSet {
   ObjectMeta metadata;
   int spec_replicas = 0;
-  int status_replicas = 0;
-  int ready_replicas = 0;
-  std::int64_t observed_generation = 0;
   // spec.template as canonical JSON without what the operator adds (revision label, gate): equal to
   // ScalableAppSpec::template_json for the revision it came from. Kept as a hash to save memory.
   std::string template_hash;

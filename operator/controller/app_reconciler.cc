@@ -509,7 +509,8 @@ Result<milliseconds> AppReconciler::write_status(const api::ScalableApp& app,
   const StatusChange change = memory.owes_status ? StatusChange::kMeaning : compare(memory.written, status);
   if (change == StatusChange::kNone) return milliseconds::max();
   const milliseconds since = now - memory.last_status_write;
-  if (since < write_delay(change)) return write_delay(change) - since;
+  const milliseconds delay = write_delay(change, parts_.apps.size());
+  if (since < delay) return delay - since;
   if (urgency == Urgency::kMakesWay && makes_way(memory)) return kWayMade;
   const std::string body = fmt::format(
       R"({{"apiVersion":"scalableapp.io/v1alpha1","kind":"ScalableApp","metadata":{{"name":"{}","uid":"{}","resourceVersion":"{}"}},"status":{}}})",

@@ -176,7 +176,11 @@ StatusChange compare(const api::ScalableAppStatus& before, const api::ScalableAp
   return same_figures(before, after) ? StatusChange::kNone : StatusChange::kFigures;
 }
 
-milliseconds write_delay(StatusChange change) {
+milliseconds write_delay(StatusChange change, std::size_t app_count) {
+  constexpr milliseconds kFiguresPerApp{125};  // 8 writes a second: some 8 % of a core of the API server.
+  constexpr milliseconds kFastestFigures{30'000};
+  // What a new process does not find in the history it makes up for by watching (kMaxRestartHold).
+  constexpr milliseconds kSlowestFigures = scaling::kMaxRestartHold;
   switch (change) {
     case StatusChange::kMeaning:
       return seconds{0};
@@ -186,7 +190,7 @@ milliseconds write_delay(StatusChange change) {
     case StatusChange::kFigures:
       break;
   }
-  return seconds{30};
+  return std::clamp(kFiguresPerApp * static_cast<std::int64_t>(app_count), kFastestFigures, kSlowestFigures);
 }
 
 }  // namespace scalableapp::controller

@@ -6,12 +6,15 @@
 //   change     what differs                                                       written
 //   kMeaning   generation, desired count, revisions, conditions, what is missing  at once
 //   kCounts    pods by state                                                      1 s after the last
-//   kFigures   values, messages, why the count stays, ScalingLimited, history     30 s after it
+//   kFigures   values, messages, why the count stays, ScalingLimited, history     30 s after it, or up
+//              to 60 s: 8 such writes a second are enough
 //   kNone      nothing, or only ages of samples and of the newest recommendation  not
 //
 // Why the count stays (lastDecision of a hold, ScalingLimited) is no meaning: near a bound it flips
 // with every sample.
 #pragma once
+
+#include <cstddef>
 
 #include "operator/controller/snapshot.h"
 #include "operator/rollout/plan.h"
@@ -33,7 +36,8 @@ api::ScalableAppStatus invalid_status(WallTime now, const api::ScalableApp& app,
 enum class StatusChange { kNone, kFigures, kCounts, kMeaning };
 StatusChange compare(const api::ScalableAppStatus& before, const api::ScalableAppStatus& after);
 
-// How long after the last write such a change waits; not for kNone.
-milliseconds write_delay(StatusChange change);
+// How long after the last write such a change waits, where the operator has so many apps; not for
+// kNone.
+milliseconds write_delay(StatusChange change, std::size_t app_count);
 
 }  // namespace scalableapp::controller

@@ -175,5 +175,13 @@ TEST(Status, AnInvalidSpecKeepsWhatIsKnown) {
   EXPECT_EQ(api::find_condition(status.conditions, "Ready")->message, "spec.replicas.max: must be at least 2");
 }
 
+TEST(Status, FiguresAreWrittenMoreSeldomWhereThereAreManyAppsAndNothingElseIs) {
+  EXPECT_EQ(write_delay(StatusChange::kFigures, 1), seconds{30});
+  EXPECT_EQ(write_delay(StatusChange::kFigures, 400), seconds{50});
+  EXPECT_EQ(write_delay(StatusChange::kFigures, 10'000), seconds{60});
+  EXPECT_EQ(write_delay(StatusChange::kCounts, 10'000), seconds{1});
+  EXPECT_EQ(write_delay(StatusChange::kMeaning, 10'000), seconds{0});
+}
+
 }  // namespace
 }  // namespace scalableapp::controller

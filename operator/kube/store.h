@@ -3,12 +3,12 @@
 // server. Only an Informer writes to it.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -49,11 +49,11 @@ class Store {
   // The objects whose index is `value`, by key.
   std::vector<Pointer> list_by_index(const std::string& value) const {
     const std::lock_guard lock(mutex_);
-    std::vector<Pointer> out;
     const auto it = by_index_.find(value);
-    if (it == by_index_.end()) return out;
+    if (it == by_index_.end()) return {};
+    std::vector<Pointer> out;
     out.reserve(it->second.size());
-    for (const api::ObjectKey& key : it->second) out.push_back(objects_.at(key));
+    for (const Entry* entry : it->second) out.push_back(entry->second);
     return out;
   }
 
@@ -82,10 +82,9 @@ class Store {
     const std::lock_guard lock(mutex_);
     const auto it = objects_.find(key);
     Pointer old = it == objects_.end() ? nullptr : it->second;
-    if (old) unindex(key, *old);
+    if (old) unindex(*it);
     if (object) {
-      index(key, *object);
-      objects_.insert_or_assign(key, std::move(object));
+      index(*objects_.insert_or_assign(key, std::move(object)).first);
     } else if (old) {
       objects_.erase(it);
     }
@@ -98,23 +97,29 @@ class Store {
     const std::lock_guard lock(mutex_);
     objects_.swap(objects);
     by_index_.clear();
-    for (const auto& [key, object] : objects_) index(key, *object);
+    for (const Entry& entry : objects_) index(entry);
     synced_ = true;
     synced_changed_.notify_all();
     return objects;
   }
 
  private:
-  void index(const api::ObjectKey& key, const T& object) {
+  using Entry = typename Objects::value_type;
+  static const api::ObjectKey& key_of(const Entry* entry) { return entry->first; }
+
+  void index(const Entry& entry) {
     if (!index_) return;
-    if (std::string value = index_(object); !value.empty()) by_index_[std::move(value)].insert(key);
+    std::string value = index_(*entry.second);
+    if (value.empty()) return;
+    auto& entries = by_index_[std::move(value)];
+    entries.insert(std::ranges::lower_bound(entries, entry.first, {}, key_of), &entry);
   }
 
-  void unindex(const api::ObjectKey& key, const T& object) {
+  void unindex(const Entry& entry) {
     if (!index_) return;
-    const auto it = by_index_.find(index_(object));
+    const auto it = by_index_.find(index_(*entry.second));
     if (it == by_index_.end()) return;
-    it->second.erase(key);
+    std::erase(it->second, &entry);
     if (it->second.empty()) by_index_.erase(it);
   }
 
@@ -123,7 +128,7 @@ class Store {
   std::condition_variable_any synced_changed_;
   bool synced_ = false;
   Objects objects_;
-  std::map<std::string, std::set<api::ObjectKey>> by_index_;
+  std::map<std::string, std::vector<const Entry*>> by_index_;  // Into objects_, by key.
 };
 
 }  // namespace scalableapp::kube
