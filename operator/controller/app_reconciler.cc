@@ -36,6 +36,7 @@ constexpr int kMostGateErrors = 2;
 constexpr milliseconds kFirstRetry{1000};
 constexpr milliseconds kSlowestRetry{60000};
 constexpr const char* kCreateError = "ReplicaSetCreateError";
+constexpr const char* kScaleError = "ReplicaSetScaleError";
 
 std::string text_of(const api::ObjectKey& key) { return api::to_string(key); }
 
@@ -96,12 +97,13 @@ bool is_refusal(const Error& error) {
 }
 
 // The change of size that the plan's only write makes, so that it can carry it.
-std::optional<api::SizeChange> change_in_one_write(WallTime now, const rollout::RolloutPlan& plan,
-                                                   const scaling::Decision& decision) {
+std::optional<api::SizeChange> change_in_one_write(const rollout::RolloutPlan& plan,
+                                                   const scaling::Decision& decision,
+                                                   const api::ScalableAppStatus& status) {
   if (plan.in_flight || plan.actions.size() != 1 || decision.replicas == decision.from) return std::nullopt;
   const auto* scale = std::get_if<rollout::ScaleReplicaSet>(&plan.actions[0]);
   if (scale == nullptr || scale->to != decision.replicas) return std::nullopt;
-  return api::SizeChange{.time = now, .from = decision.from, .to = decision.replicas};
+  return api::SizeChange{.time = *status.last_scale_time, .from = decision.from, .to = decision.replicas};
 }
 
 rollout::RevisionState to_revision(const api::ReplicaSet& replica_set, const Snapshot& snapshot) {
@@ -329,13 +331,15 @@ void AppReconciler::take_over_size(const Snapshot& snapshot, Memory& memory) {
     if (!replica_set->size_change) continue;
     const api::SizeChange& change = *replica_set->size_change;
     if (memory.written.last_scale_time && change.time <= *memory.written.last_scale_time) continue;
+    // From what the status knows: the change before this one may not have been reported either.
+    const int from = memory.written.last_decision ? memory.written.desired_replicas : change.from;
     memory.written.desired_replicas = change.to;
     memory.written.last_scale_time = change.time;
-    memory.history.scale_events.push_back({.change = change.to - change.from, .time = change.time});
+    memory.history.scale_events.push_back({.change = change.to - from, .time = change.time});
     memory.owes_status = true;
     if (std::exchange(memory.taken_over, change.time) == change.time) continue;
-    note(*snapshot.app, change.to > change.from ? "ScaledUp" : "ScaledDown",
-         fmt::format("{} -> {}: found done, though not reported", change.from, change.to));
+    note(*snapshot.app, change.to > from ? "ScaledUp" : "ScaledDown",
+         fmt::format("{} -> {}: found done, though not reported", from, change.to));
   }
 }
 
@@ -378,7 +382,7 @@ AppReconciler::Gates AppReconciler::keep_gates(const Snapshot& snapshot, Memory&
           continue;
       }
     }
-    memory.pending.wrote_gate(pod.uid, change.warm, at);
+    memory.pending.wrote_gate(pod.uid, change.warm, since, at);
     log_info(change.warm ? "pod is warm" : "pod is taken out of service",
              {{"app", text_of(snapshot.app->metadata.key())},
               {"pod", pod.name},
@@ -510,21 +514,45 @@ Result<milliseconds> AppReconciler::write_status(const api::ScalableApp& app,
   if (change == StatusChange::kNone) return milliseconds::max();
   const milliseconds since = now - memory.last_status_write;
   const milliseconds delay = write_delay(change, parts_.apps.size());
-  if (since < delay) return delay - since;
+  if (since >= milliseconds{0} && since < delay) return delay - since;  // Not if the clock was set back.
   if (urgency == Urgency::kMakesWay && makes_way(memory)) return kWayMade;
   const std::string body = fmt::format(
       R"({{"apiVersion":"scalableapp.io/v1alpha1","kind":"ScalableApp","metadata":{{"name":"{}","uid":"{}","resourceVersion":"{}"}},"status":{}}})",
-      app.metadata.name, app.metadata.uid, memory.pending.app_version(app.metadata.resource_version), api::encode_status(status));
+      app.metadata.name, app.metadata.uid, memory.pending.app_version(app.metadata.resource_version, parts_.clock.monotonic_now()),
+      api::encode_status(status));
   const auto written = parts_.client.apply(kube::kScalableApps, app.metadata.key(), body,
                                            api::kFieldManager, "status");
   if (!written) return tl::unexpected(written.error());
   const auto answer = nlohmann::json::parse(*written, nullptr, false);
-  memory.pending.wrote_app(answer.value(nlohmann::json::json_pointer("/metadata/resourceVersion"), ""));
+  memory.pending.wrote_app(answer.value(nlohmann::json::json_pointer("/metadata/resourceVersion"), ""),
+                           parts_.clock.monotonic_now());
   memory.written = status;
   memory.last_status_write = now;
   memory.owes_status = false;
   memory.waits_since.reset();
   return milliseconds::max();
+}
+
+// The change of size was not made: everything else is still told, and why if it is refused.
+void AppReconciler::report_unscaled(const Snapshot& snapshot, api::ScalableAppStatus status, const Error& error,
+                                    Memory& memory) {
+  if (error.code == ErrorCode::kConflict) return;  // The cache is late; again at once.
+  status.desired_replicas = memory.written.desired_replicas;
+  status.last_scale_time = memory.written.last_scale_time;
+  status.history.scale_events = memory.history.scale_events;
+  if (is_refusal(error)) {
+    api::set_condition(status.conditions, {.type = "Progressing",
+                                           .status = api::ConditionStatus::kFalse,
+                                           .observed_generation = status.observed_generation,
+                                           .last_transition_time = parts_.clock.wall_now(),
+                                           .reason = kScaleError,
+                                           .message = error.message});
+    if (std::exchange(memory.progress_reason, kScaleError) != kScaleError) {
+      warn(*snapshot.app, kScaleError, error.message);
+    }
+  }
+  // If that fails too, the error of the scale is the one to tell.
+  (void)write_status(*snapshot.app, status, memory, Urgency::kMakesWay);
 }
 
 Result<void> AppReconciler::report_invalid(const Snapshot& snapshot, Memory& memory) {
@@ -646,16 +674,20 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
 
   // --- report, and act ----------------------------------------------------------------------------
   const api::ScalableAppStatus status = build_status(now, snapshot, decision, plan);
-  const auto change = change_in_one_write(now, plan, decision);
+  const auto change = change_in_one_write(plan, decision, status);
   Result<milliseconds> next_write = milliseconds::max();
   if (change) {
-    if (auto done = act(snapshot, plan, *memory, change); !done) return tl::unexpected(done.error());
+    if (auto done = act(snapshot, plan, *memory, change); !done) {
+      report_unscaled(snapshot, status, done.error(), *memory);
+      return tl::unexpected(done.error());
+    }
     memory->written.desired_replicas = status.desired_replicas;
     memory->written.last_scale_time = status.last_scale_time;
     memory->owes_status = true;
     memory->taken_over = change->time;
   } else {
-    next_write = write_status(*app, status, *memory, plan.actions.empty() ? Urgency::kMakesWay : Urgency::kAtOnce);
+    const bool may_wait = plan.actions.empty() && decision.replicas == decision.from;
+    next_write = write_status(*app, status, *memory, may_wait ? Urgency::kMakesWay : Urgency::kAtOnce);
     if (!next_write) return next_write;
   }
   memory->history.scale_events = decision.history.scale_events;

@@ -90,6 +90,8 @@ class AppReconciler {
                                     Memory& memory, Urgency urgency = Urgency::kAtOnce);
   bool makes_way(Memory& memory);
   Result<void> report_invalid(const Snapshot& snapshot, Memory& memory);
+  void report_unscaled(const Snapshot& snapshot, api::ScalableAppStatus status, const Error& error,
+                       Memory& memory);
   void announce(const Snapshot& snapshot, const rollout::RolloutPlan& plan,
                 scaling::Observation observation, scaling::Decision decision, Memory& memory);
   void forget(const api::ObjectKey& key);

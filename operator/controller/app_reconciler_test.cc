@@ -821,6 +821,58 @@ TEST_F(AppReconcilerTest, AScaleWhoseWriteFailsIsRetriedAndCountsOnceAgainstTheP
   }
 }
 
+TEST_F(AppReconcilerTest, AScaleThatIsRefusedIsToldAndTheRestOfTheStatusMovesOn) {
+  settle();
+  cluster.fault = [](const std::string& write) {
+    return write.find("apply replicasets") != std::string::npos ? Fault::kRefused : Fault::kNone;
+  };
+  metrics.set("needed", 4);
+  auto pod = cluster.all(kube::kPods)[0];
+  cluster.set_condition(pod, "ContainersReady", false);
+  cluster.put(kube::kPods, pod);
+  run(5);
+  EXPECT_EQ(condition("Progressing").reason, "ReplicaSetScaleError");
+  EXPECT_THAT(condition("Progressing").message, HasSubstr("exceeded quota"));
+  EXPECT_EQ(status().ready_replicas, 1);
+  EXPECT_EQ(status().desired_replicas, 2);
+  EXPECT_THAT(status().history.scale_events, testing::SizeIs(testing::Le(1)));
+  EXPECT_THAT(new_events(), ElementsAre(HasSubstr("Warning ReplicaSetScaleError web: exceeded quota")));
+  cluster.fault = nullptr;
+  run(2);
+  EXPECT_EQ(asked(), 4);
+  EXPECT_EQ(condition("Progressing").status, api::ConditionStatus::kTrue);
+}
+
+TEST_F(AppReconcilerTest, AClockThatIsSetBackTakesNoSizeBack) {
+  settle();
+  metrics.set("needed", 5);
+  run(2);
+  EXPECT_EQ(status().desired_replicas, 5);
+  clock.set_wall_back(seconds{30});
+  cluster.put_app(kWeb, web_spec("v2"));  // In a rollout the status comes first.
+  metrics.set("needed", 7);
+  run(60);
+  EXPECT_EQ(status().desired_replicas, 7);
+  EXPECT_EQ(asked(), 7);
+}
+
+TEST_F(AppReconcilerTest, TwoScalesThatWereNotReportedAreBothCountedByTheNextProcess) {
+  settle();
+  run(20);
+  others_wait = true;
+  metrics.set("needed", 4);
+  run(1);
+  metrics.set("needed", 6);
+  run(1);
+  EXPECT_EQ(asked(), 6);
+  EXPECT_EQ(status().desired_replicas, 2);
+  others_wait = false;
+  metrics.set("needed", 20);
+  restart();
+  run(5);
+  EXPECT_EQ(asked(), 6);  // +4 in 15 s, all used up.
+}
+
 TEST_F(AppReconcilerTest, AStatusThatCouldNotBeWrittenIsWrittenNextTime) {
   for (const Fault fault : {Fault::kServerError, Fault::kTimeoutBefore, Fault::kTimeoutAfter, Fault::kDieAfter}) {
     World world;

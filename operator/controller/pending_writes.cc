@@ -23,8 +23,9 @@ void PendingWrites::wrote(api::ReplicaSet replica_set, MonotonicTime now) {
 
 void PendingWrites::deleted(const std::string& uid, MonotonicTime now) { deleted_[uid] = now; }
 
-void PendingWrites::wrote_gate(const std::string& pod_uid, bool warm, MonotonicTime now) {
-  gates_[pod_uid] = {warm, now};
+void PendingWrites::wrote_gate(const std::string& pod_uid, bool warm, WallTime since, MonotonicTime now) {
+  // Conditions carry whole seconds.
+  gates_[pod_uid] = {warm, std::chrono::floor<seconds>(since), now};
 }
 
 std::vector<std::shared_ptr<const api::ReplicaSet>> PendingWrites::overlay(
@@ -53,14 +54,20 @@ std::vector<std::shared_ptr<const api::ReplicaSet>> PendingWrites::overlay(
   return cached;
 }
 
-const std::string& PendingWrites::app_version(const std::string& cached) const {
-  return version_of(cached) >= version_of(app_version_) ? cached : app_version_;
+void PendingWrites::wrote_app(std::string resource_version, MonotonicTime now) {
+  app_version_ = std::move(resource_version);
+  app_written_at_ = now;
+}
+
+const std::string& PendingWrites::app_version(const std::string& cached, MonotonicTime now) const {
+  const bool is_over = !app_written_at_ || now - *app_written_at_ > kPatience;
+  return is_over || version_of(cached) >= version_of(app_version_) ? cached : app_version_;
 }
 
 bool PendingWrites::gate_is_pending(const api::Pod& pod, bool warm, MonotonicTime now) {
   const auto found = gates_.find(pod.metadata.uid);
-  return found != gates_.end() && found->second.warm == warm && pod.warm != warm &&
-         now - found->second.at <= kPatience;
+  if (found == gates_.end() || found->second.warm != warm || now - found->second.at > kPatience) return false;
+  return pod.warm != warm || (warm && pod.warm_since && *pod.warm_since < found->second.since);
 }
 
 }  // namespace scalableapp::controller

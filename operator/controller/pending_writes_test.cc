@@ -60,9 +60,33 @@ TEST(PendingWrites, AGateIsWrittenOnceNotUntilTheCacheCatchesUp) {
   api::Pod pod;
   pod.metadata.uid = "p";
   EXPECT_FALSE(pending.gate_is_pending(pod, true, kStart));
-  pending.wrote_gate("p", true, kStart);
+  pending.wrote_gate("p", true, WallTime{seconds{100}}, kStart);
   EXPECT_TRUE(pending.gate_is_pending(pod, true, kStart));
   EXPECT_FALSE(pending.gate_is_pending(pod, false, kStart));
+}
+
+TEST(PendingWrites, AGateThatIsDatedAnewIsPendingUntilTheCacheShowsTheNewTime) {
+  PendingWrites pending;
+  api::Pod pod;
+  pod.metadata.uid = "p";
+  pod.warm = true;
+  pod.warm_since = WallTime{seconds{50}};
+  pending.wrote_gate("p", true, WallTime{milliseconds{100'400}}, kStart);
+  EXPECT_TRUE(pending.gate_is_pending(pod, true, kStart));
+  pod.warm_since = WallTime{seconds{100}};
+  EXPECT_FALSE(pending.gate_is_pending(pod, true, kStart));
+}
+
+TEST(PendingWrites, TheAppsVersionIsTheNewerOneAndTheCachesAfterAWhile) {
+  PendingWrites pending;
+  EXPECT_FALSE(pending.has_written_app());
+  EXPECT_EQ(pending.app_version("7", kStart), "7");
+  pending.wrote_app("10", kStart);
+  EXPECT_TRUE(pending.has_written_app());
+  EXPECT_EQ(pending.app_version("9", kStart), "10");
+  EXPECT_EQ(pending.app_version("11", kStart), "11");
+  // After a restore of etcd versions are lower than before.
+  EXPECT_EQ(pending.app_version("9", kStart + PendingWrites::kPatience + seconds{1}), "9");
 }
 
 }  // namespace

@@ -144,7 +144,12 @@ api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
                                              .clamps = decision.clamps,
                                              .time = now};
   }
-  if (scaled) status.last_scale_time = now;
+  if (scaled) {
+    // Later than the one before by any clock: a change of size is known by it (SizeChange).
+    constexpr milliseconds kTick{1};
+    const WallTime after = status.last_scale_time ? *status.last_scale_time + kTick : now;
+    status.last_scale_time = std::max(now, after);
+  }
   status.history = decision.history;
 
   for (const Condition& condition : decision.conditions) stamp(status, now, generation, condition);

@@ -65,7 +65,8 @@ std::string render_latency(const api::MetricSpec& metric, std::string_view selec
       fmt::format("sum(last_over_time({}{}[{}s]))", kInFlightMetric, selector, metric.window_seconds);
   const auto none_for_long =
       fmt::format("sum(increase({0}_count{1}[{2}s])) == 0 and sum({0}_count{1} offset {2}s)",
-                  kLatencyMetric, selector, kIdleWithoutGauge.count());
+                  kLatencyMetric, selector,
+                  std::max<std::int64_t>(kIdleWithoutGauge.count(), metric.window_seconds));
   return fmt::format(
       R"({} or label_replace({} and {} == 0 or {} unless {}, "{}", "true", "", ""))", quantile,
       none_finished, in_flight, none_for_long, in_flight, kIdleLabel);

@@ -37,7 +37,7 @@ std::string render_template(std::string_view query, const api::ObjectKey& app);
 // The query of `metric`: its own, with the placeholders replaced, or the one built in for its type.
 // Latency yields a series marked idle when no request was finished in the window and kInFlightMetric
 // says that none waits either; where the workload has no such gauge, when none was finished for
-// kIdleWithoutGauge. Else nothing: that no request is finished is also what a stuck app looks like.
+// kIdleWithoutGauge or the window, whichever is longer. Else nothing: that no request is finished is also what a stuck app looks like.
 std::string render(const api::MetricSpec& metric, const api::ObjectKey& app);
 
 // kInvalid for text that could reach beyond its own place in a combined query: brackets that do not

@@ -44,6 +44,12 @@ class FakeClock final : public Clock {
     sleepers_.erase(self);
   }
 
+  // Somebody sets the wall clock; monotonic time knows nothing of it.
+  void set_wall_back(milliseconds by) {
+    std::lock_guard lock(mutex_);
+    wall_ -= by;
+  }
+
   // Moves both times on and wakes whoever is due.
   void advance(milliseconds by) {
     std::unique_lock guard(mutex_);
