@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -187,7 +188,7 @@ struct AppReconciler::Memory {
     std::string json() const { return scaling::to_json(time, *app, observation, decision); }
   };
   std::mutex records_mutex;
-  std::deque<std::string> records;  // Guarded by records_mutex. Each one that differs from the last.
+  std::vector<std::string> records;  // Guarded by records_mutex. Each one that differs from the last.
   std::optional<Decided> latest;    // Guarded by records_mutex.
   bool latest_is_recorded = false;  // Guarded by records_mutex.
 };
@@ -596,7 +597,7 @@ void AppReconciler::announce(const Snapshot& snapshot, const rollout::RolloutPla
   if (same) return;
   const scaling::Decision& latest = memory.latest->decision;
   memory.records.push_back(memory.latest->json());
-  if (memory.records.size() > kDecisionsKept) memory.records.pop_front();
+  if (memory.records.size() > kDecisionsKept) memory.records.erase(memory.records.begin());
   log_info("decision", {{"app", text_of(app.metadata.key())},
                         {"from", std::to_string(latest.from)},
                         {"to", std::to_string(latest.replicas)},

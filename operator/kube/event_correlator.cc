@@ -60,10 +60,10 @@ std::optional<EventWrite> EventCorrelator::correlate(const Event& event, WallTim
 
   Exact key{shown.type, shown.reason, shown.message};
   if (!object.written.contains(key)) {
-    std::deque<WallTime>& recent = object.recent[{shown.type, shown.reason}];
+    std::vector<WallTime>& recent = object.recent[{shown.type, shown.reason}];
     std::erase_if(recent, [&](WallTime at) { return now - at > kWindow; });
     recent.push_back(now);
-    if (recent.size() > kSimilar + 1) recent.pop_front();
+    if (recent.size() > kSimilar + 1) recent.erase(recent.begin());
     if (recent.size() > kSimilar || !object.creates.take(now, kCreateRefill)) {
       std::get<2>(key).clear();
       shown.message = cut_utf8(fmt::format("{}{}", kCombined, shown.message), kMessageLimit);

@@ -6,12 +6,12 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "operator/base/time.h"
 
@@ -80,7 +80,7 @@ class EventCorrelator {
   struct Object {
     Bucket creates;
     Bucket updates;
-    std::map<Group, std::deque<WallTime>> recent;  // When new messages came within kWindow.
+    std::map<Group, std::vector<WallTime>> recent;  // When new messages came within kWindow.
     std::map<Exact, Written> written;
     WallTime used{};
   };
