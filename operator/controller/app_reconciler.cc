@@ -512,7 +512,10 @@ Result<milliseconds> AppReconciler::write_status(const api::ScalableApp& app,
                                                  Memory& memory, Urgency urgency) {
   const WallTime now = parts_.clock.wall_now();
   const StatusChange change = memory.owes_status ? StatusChange::kMeaning : compare(memory.written, status);
-  if (change == StatusChange::kNone) return milliseconds::max();
+  if (change == StatusChange::kNone) {
+    memory.waits_since.reset();  // What made way is over: the next one has its own patience.
+    return milliseconds::max();
+  }
   const milliseconds since = now - memory.last_status_write;
   const milliseconds delay = write_delay(change, parts_.apps.size());
   if (since >= milliseconds{0} && since < delay) return delay - since;  // Not if the clock was set back.

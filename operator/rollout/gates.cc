@@ -29,6 +29,10 @@ WallTime warm_at(const api::Readiness& readiness, const api::Pod& pod, WallTime 
   return pod.containers_ready_since.value_or(now) + seconds{readiness.min_warm_seconds};
 }
 
+GateChange warmed_up(const std::shared_ptr<const api::Pod>& pod, double value) {
+  return {pod, true, "WarmedUp", fmt::format("the warm-up query gives {:g}", value)};
+}
+
 // How many pods that serve may be taken out of service, so that half of the app's stay.
 int count_to_spare(const std::vector<std::shared_ptr<const api::Pod>>& pods) {
   int all = 0, out_of_service = 0;
@@ -68,7 +72,7 @@ GatePlan plan_gates(WallTime now, const api::Readiness& readiness,
                                   "a container has restarted; it must warm up again"});
         } else if (!is_cold && value != nullptr && readiness.warm_up) {
           // Said again with a later time: no more values are needed.
-          plan.changes.push_back({pod, true, "WarmedUp", fmt::format("the warm-up query gives {:g}", *value)});
+          plan.changes.push_back(warmed_up(pod, *value));
         }
       }
       continue;
@@ -84,8 +88,7 @@ GatePlan plan_gates(WallTime now, const api::Readiness& readiness,
     }
     if (readiness.warm_up) {
       if (value == nullptr || !warm_enough(*readiness.warm_up, *value)) continue;
-      plan.changes.push_back(
-          {pod, true, "WarmedUp", fmt::format("the warm-up query gives {:g}", *value)});
+      plan.changes.push_back(warmed_up(pod, *value));
       continue;
     }
     plan.changes.push_back(
