@@ -30,6 +30,16 @@ enum class MetricType {
   kPrometheus
 };  // "Latency", "CPU", "QueueLength", "Prometheus"
 enum class TargetType { kValue, kAverageValue };
+// How a latency becomes a count: by what a replica can serve within the target, as learned from the
+// load it had (kCapacity, "Capacity"), or in proportion as HPA does (kRatio, "Ratio").
+enum class LatencyModel { kCapacity, kRatio };
+
+// What a metric proposes once it has been missing for failure_seconds. Only ever adds capacity.
+struct Fallback {
+  int failure_seconds = 180;
+  int replicas = 1;
+  bool operator==(const Fallback&) const = default;
+};
 
 struct MetricSpec {
   std::string name;  // Unique within the app.
@@ -45,6 +55,13 @@ struct MetricSpec {
   double target = 0;
   TargetType target_type =
       TargetType::kValue;  // Latency: kValue; CPU: utilization; QueueLength: kAverageValue.
+  LatencyModel latency_model = LatencyModel::kCapacity;
+  // QueueLength: the backlog should be gone within so long. Unset: target per replica only.
+  std::optional<int> drain_seconds;
+  // QueueLength and Prometheus AverageValue: at or below it the app is idle (scale to zero); over it
+  // a pod is started.
+  double activation_threshold = 0;
+  std::optional<Fallback> fallback;
   bool operator==(const MetricSpec&) const = default;
 };
 
@@ -99,13 +116,49 @@ struct RolloutSpec {
   bool operator==(const RolloutSpec&) const = default;
 };
 
+// When the metrics suddenly ask for threshold_percent of the current count, the scaleUp policies do
+// not apply and nothing is scaled down until that is window_seconds ago (Knative's panic mode).
+struct Burst {
+  int threshold_percent = 200;
+  int window_seconds = 60;
+  bool operator==(const Burst&) const = default;
+};
+// Scales for the load that is expected by the time a pod started now would be warm.
+struct Prediction {
+  int history_days = 15;       // How much of Prometheus' memory is looked at.
+  int max_error_percent = 50;  // At this error of past forecasts they have no say any more.
+  bool operator==(const Prediction&) const = default;
+};
+struct Schedule {
+  std::string name;  // Unique within the app.
+  std::string cron;  // Five fields: minute hour day-of-month month day-of-week.
+  std::string time_zone = "UTC";  // IANA name.
+  int duration_seconds = 0;
+  std::optional<int> min_replicas;
+  std::optional<int> max_replicas;
+  bool operator==(const Schedule&) const = default;
+};
+enum class OutlierAction { kReport, kEject };
+struct Outliers {
+  OutlierAction action = OutlierAction::kReport;
+  int max_ejected_percent = 20;  // Of the serving pods, at most so many are out of service at a time.
+  bool operator==(const Outliers&) const = default;
+};
+
 struct ScalableAppSpec {
-  int min_replicas = 1;
+  int min_replicas = 1;  // 0: may scale to zero when idle.
   int max_replicas = 1;
   std::optional<int>
       override_replicas;  // spec.replicas.override: what `kubectl scale` sets; holds the app there.
   std::vector<MetricSpec> metrics;
   Behavior behavior;
+  std::optional<Burst> burst;
+  std::optional<Prediction> prediction;
+  std::vector<Schedule> schedules;
+  int idle_seconds = 300;  // spec.scaleToZero.idleSeconds: idle for so long before min 0 is reached.
+  Outliers outliers;
+  // spec.scaleDown.drainSeconds: a pod that is to go takes no new traffic for so long first.
+  int drain_seconds = 5;
   Readiness readiness;
   RolloutSpec rollout;
   int interval_seconds = 2;
@@ -152,9 +205,36 @@ struct ScaleEvent {
   WallTime time{};
   bool operator==(const ScaleEvent&) const = default;
 };
+// What was learned about one metric of the spec; zeros and unset fields are not known yet.
+struct MetricMemory {
+  std::string name;
+  std::optional<WallTime> missing_since;
+  std::optional<WallTime> fallback_ended;  // Recovering since then.
+
+  // Latency, see scaling/capacity_model.h. Of the revision that served when it was learned.
+  double service_seconds = 0;   // Mean response time without waiting.
+  double quantile_seconds = 0;  // The quantile without waiting.
+  double servers = 0;           // How many requests a replica serves at a time, effectively.
+  double proven_rate = 0;       // The highest rate per replica at which the target was met, 1/s.
+  // An attempt to mend the latency by adding replicas; see scaling/capacity_model.h.
+  std::optional<WallTime> trial_since;
+  double trial_seconds = 0;   // The quantile when it began.
+  double trial_rate = 0;      // The rate per replica when it began.
+  int trial_replicas = 0;     // The count when it began.
+  bool not_capacity_bound = false;
+
+  // QueueLength: what a busy replica gets done, jobs a second.
+  double jobs_per_second = 0;
+  bool operator==(const MetricMemory&) const = default;
+};
 struct ScalingHistory {
   std::vector<RecommendationRun> recommendations;
   std::vector<ScaleEvent> scale_events;
+  std::vector<MetricMemory> metrics;        // In the order of spec.metrics.
+  std::optional<WallTime> burst_over;       // When the metrics last asked for a burst's count.
+  std::optional<WallTime> idle_since;       // Every metric at or under its activation threshold.
+  double warm_up_seconds = 0;               // From creation to Ready, as measured. 0: not known.
+  std::optional<WallTime> warm_up_seen;     // The last Ready that is in warm_up_seconds.
   bool operator==(const ScalingHistory&) const = default;
 };
 

@@ -48,6 +48,14 @@ struct Step {
   bool operator==(const Step&) const = default;
 };
 
+// A pod that is much slower or fails much more often than the others.
+struct Outlier {
+  std::string pod;
+  std::string why;     // For a person: "p99 1.2s while the others have 90ms".
+  bool eject = false;  // To be taken out of service: spec.outliers.action and the share allow it.
+  bool operator==(const Outlier&) const = default;
+};
+
 struct Decision {
   int from = 0;      // Observation::current_replicas.
   int replicas = 0;  // In [min, max]; in [1, max] with an override.
@@ -56,6 +64,7 @@ struct Decision {
   std::vector<Step> steps;
   std::vector<api::MetricStatus> metrics;  // In the order of spec.metrics.
   std::vector<std::string> clamps;
+  std::vector<Outlier> outliers;  // By pod name.
   // ScalingActive, ScalingLimited, MetricsAvailable; times and generation are left to the caller.
   std::vector<api::Condition> conditions;
   // To be passed to the next decide(). With paused or dry_run it holds no event of this decision,

@@ -20,9 +20,19 @@ struct PodState {
   bool finished = false;  // Phase Succeeded or Failed.
   bool pending = false;   // Phase Pending.
   std::optional<WallTime> ready_since;
+  std::optional<WallTime> created;
   std::optional<WallTime> started_at;
   double cpu_request_cores = 0;  // 0: none set.
   bool operator==(const PodState&) const = default;
+};
+
+// What one pod did over the window of a Latency metric.
+struct PodLoad {
+  double requests_per_second = 0;  // Finished.
+  double errors_per_second = 0;    // Of those, the ones that failed (5xx).
+  double concurrency = 0;          // Mean number in progress: busy seconds per second (Little's law).
+  std::optional<double> quantile_seconds;
+  bool operator==(const PodLoad&) const = default;
 };
 
 // The latest answer for one metric of the spec, told by name. With neither value, per_pod nor idle
@@ -33,6 +43,13 @@ struct MetricReading {
   // kAverageValue the total over the app. CPU uses per_pod instead.
   std::optional<double> value;
   std::map<std::string, double> per_pod;  // CPU: cores used, by pod name; averaged over the window.
+  std::map<std::string, PodLoad> loads;   // Latency with its built-in query, by pod name.
+  // Latency: requests in the app now, waiting or served. QueueLength has them in value.
+  std::optional<double> in_flight;
+  // Arrivals, 1/s: QueueLength jobs put into the queue; Latency requests over a window as short as
+  // scraping allows. Unset: not known.
+  std::optional<double> arrivals_per_second;
+  std::optional<double> completions_per_second;  // QueueLength: jobs done by all replicas.
   milliseconds age{0};                    // Of the sample, at the time of the decision.
   // Why there is no value, for a person; beside a value: why there is no newer one. That value
   // counts until it is stale (signal.h).
@@ -41,12 +58,32 @@ struct MetricReading {
   bool operator==(const MetricReading&) const = default;
 };
 
+// The load that is expected at `at`, in the metric's own measure of load: requests a second for
+// Latency, cores for CPU, the total for QueueLength and AverageValue.
+struct Forecast {
+  std::string metric;
+  WallTime at{};
+  double expected = 0;
+  double error = 0;  // Mean error of such forecasts in the past, as a share of the load.
+  std::string basis;  // For a person: "the same time last week".
+  bool operator==(const Forecast&) const = default;
+};
+// A schedule whose window the decision lies in.
+struct ActiveSchedule {
+  std::string name;
+  std::optional<int> min_replicas;
+  std::optional<int> max_replicas;
+  bool operator==(const ActiveSchedule&) const = default;
+};
+
 struct Observation {
   // What is asked for: the sum of spec.replicas over the live ReplicaSets; pods are never counted,
   // because they lag behind (kubernetes/kubernetes#90461).
   int current_replicas = 0;
   std::vector<PodState> pods;
   std::vector<MetricReading> readings;
+  std::vector<Forecast> forecasts;
+  std::vector<ActiveSchedule> schedules;
   bool rollout_in_flight = false;
   // When this process began to observe the app. Unset: for as long as the history reaches back.
   std::optional<WallTime> observing_since;
