@@ -55,9 +55,13 @@ struct MetricSpec {
   double target = 0;
   TargetType target_type =
       TargetType::kValue;  // Latency: kValue; CPU: utilization; QueueLength: kAverageValue.
-  LatencyModel latency_model = LatencyModel::kCapacity;
+  LatencyModel latency_model = LatencyModel::kCapacity;  // kRatio wherever there is a query.
   // QueueLength: the backlog should be gone within so long. Unset: target per replica only.
   std::optional<int> drain_seconds;
+  // QueueLength: PromQL of jobs a second that arrive, and that all pods finish; empty: the built-in
+  // ones.
+  std::string arrival_query;
+  std::string completion_query;
   // QueueLength and Prometheus AverageValue: at or below it the app is idle (scale to zero); over it
   // a pod is started.
   double activation_threshold = 0;
@@ -271,7 +275,12 @@ struct ScalableApp {
 
 // Fails only where the object has no usable metadata; problems of the spec land in `problems`.
 Result<ScalableApp> decode_scalable_app(const nlohmann::json& object);
-// The JSON of the status object alone.
+// The JSON of the status object alone, and back; what is missing or mistyped there is its default.
 std::string encode_status(const ScalableAppStatus& status);
+ScalableAppStatus decode_status(const nlohmann::json& status);
+// The history alone, as in status.history, exact to the bit and the millisecond. kDecode if the
+// text is no JSON object.
+std::string encode_history(const ScalingHistory& history);
+Result<ScalingHistory> decode_history(std::string_view text);
 
 }  // namespace scalableapp::api

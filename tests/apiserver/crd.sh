@@ -13,6 +13,9 @@ kubectl create namespace crd-test >/dev/null 2>&1
 for file in examples/*.yaml; do
   check "$file is accepted" "$(kubectl -n crd-test apply -f "$file" 2>&1)" created
 done
+for file in tests/manifests/valid/*.yaml; do
+  check "$(basename "$file" .yaml) is accepted" "$(kubectl -n crd-test apply --dry-run=server -f "$file" 2>&1)" created
+done
 for file in tests/manifests/invalid/*.yaml; do
   check "$(basename "$file" .yaml) is refused with its message" "$(kubectl -n crd-test apply -f "$file" 2>&1)" "$(sed -n '1s/^# expect: //p' "$file")"
 done
