@@ -62,8 +62,8 @@ struct MetricSpec {
   // ones.
   std::string arrival_query;
   std::string completion_query;
-  // QueueLength and Prometheus AverageValue: at or below it the app is idle (scale to zero); over it
-  // a pod is started.
+  // QueueLength and Prometheus AverageValue: at or below it the app is idle (scale to zero); over
+  // it a pod is started.
   double activation_threshold = 0;
   std::optional<Fallback> fallback;
   bool operator==(const MetricSpec&) const = default;
@@ -145,7 +145,7 @@ struct Schedule {
 enum class OutlierAction { kReport, kEject };
 struct Outliers {
   OutlierAction action = OutlierAction::kReport;
-  int max_ejected_percent = 20;  // Of the serving pods, at most so many are out of service at a time.
+  int max_ejected_percent = 20;  // Of the serving pods, at most so many are ejected at a time.
   bool operator==(const Outliers&) const = default;
 };
 
@@ -159,7 +159,8 @@ struct ScalableAppSpec {
   std::optional<Burst> burst;
   std::optional<Prediction> prediction;
   std::vector<Schedule> schedules;
-  int idle_seconds = 300;  // spec.scaleToZero.idleSeconds: idle for so long before min 0 is reached.
+  // spec.scaleToZero.idleSeconds: idle for so long before min 0 is reached.
+  int idle_seconds = 300;
   Outliers outliers;
   // spec.scaleDown.drainSeconds: a pod that is to go takes no new traffic for so long first.
   int drain_seconds = 5;
