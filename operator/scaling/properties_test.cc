@@ -132,6 +132,58 @@ Observation random_observation(Random& random, const api::ScalableAppSpec& spec,
   return observation;
 }
 
+// What a status that was edited, truncated or written under another clock may hold.
+api::ScalingHistory random_history(Random& random) {
+  const auto time = [&] {
+    return kNow + seconds{random.integer(-600, random.chance(0.2) ? 600 : 0)};
+  };
+  api::ScalingHistory history;
+  for (int n = random.integer(0, 200); n > 0; --n) {
+    history.recommendations.push_back({random.integer(0, 100), time(), time()});
+  }
+  for (int n = random.integer(0, 200); n > 0; --n) {
+    history.scale_events.push_back({random.integer(-100, 100), time()});
+  }
+  return history;
+}
+
+struct Situation {
+  api::ScalableAppSpec spec;
+  Observation observation;
+  api::ScalingHistory history;
+  bool partial = false;
+};
+Situation random_situation(Random& random) {
+  Situation situation;
+  situation.spec = random_app(random);
+  situation.observation = random_observation(random, situation.spec, random.integer(0, 40),
+                                             random.real(0, 60), situation.partial);
+  situation.history = random_history(random);
+  return situation;
+}
+
+void shift(std::optional<WallTime>& time, seconds by) {
+  if (time) *time += by;
+}
+void shift(Observation& observation, seconds by) {
+  for (auto& pod : observation.pods) {
+    for (auto* time : {&pod.ready_since, &pod.created, &pod.started_at}) shift(*time, by);
+  }
+  shift(observation.observing_since, by);
+}
+void shift(api::ScalingHistory& history, seconds by) {
+  for (auto& run : history.recommendations) run.from += by, run.until += by;
+  for (auto& event : history.scale_events) event.time += by;
+  for (auto& metric : history.metrics) {
+    for (auto* time : {&metric.missing_since, &metric.fallback_ended, &metric.trial_since}) {
+      shift(*time, by);
+    }
+  }
+  for (auto* time : {&history.burst_over, &history.idle_since, &history.warm_up_seen}) {
+    shift(*time, by);
+  }
+}
+
 // The policies, told from the log of all changes since the beginning of time.
 struct Change {
   WallTime time;
@@ -189,7 +241,7 @@ TEST(Properties, HoldThroughoutALife) {
       SCOPED_TRACE(testing::Message() << "step " << step << ": " << decision.message);
       ASSERT_GE(to, spec.min_replicas);
       ASSERT_LE(to, spec.max_replicas);
-      if (partial || observation.rollout_in_flight || restarted) {
+      if (partial || observation.rollout_in_flight || now < observing_since + kMinRestartHold) {
         ASSERT_GE(to, replicas);
       }
       // The minimum and maximum hold from the first decision on, so that they never force a step.
@@ -296,6 +348,118 @@ TEST(Properties, TheOrderOfMetricsReadingsAndPodsDoesNotMatter) {
              first.metrics.begin();
     });
     EXPECT_EQ(second, first);
+  }
+}
+
+// The history may be the one of the last moment, an older one, or lost with the status.
+TEST(Properties, ARestartInTheMiddleNeverLowersReplicasAtOnce) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    const auto spec = random_app(random);
+    int replicas = random.integer(std::max(1, spec.min_replicas), spec.max_replicas);
+    std::vector<api::ScalingHistory> histories(1);
+    WallTime now = kNow;
+    const double load = random.real(0, 60);
+    bool partial = false;
+    const auto live = [&](WallTime observing_since, const api::ScalingHistory& history) {
+      Observation observation = random_observation(random, spec, replicas, load, partial);
+      observation.observing_since = observing_since;
+      now += seconds{spec.interval_seconds};
+      return decide(now, spec, observation, history);
+    };
+    for (int step = random.integer(0, 100); step > 0; --step) {
+      const Decision decision = live(test::kLongAgo, histories.back());
+      replicas = decision.replicas;
+      histories.push_back(decision.history);
+    }
+    now += seconds{random.integer(0, 600)};
+    const WallTime restart = now;
+    const int survivor = random.integer(0, static_cast<int>(histories.size()) - 1);
+    api::ScalingHistory history = histories[static_cast<std::size_t>(survivor)];
+    const seconds hold =
+        std::clamp(seconds{spec.behavior.scale_down.stabilization_window_seconds}, kMinRestartHold,
+                   kMaxRestartHold);
+    while (now + seconds{spec.interval_seconds} < restart + hold) {
+      const Decision decision = live(restart, history);
+      ASSERT_GE(decision.replicas, replicas) << decision.message;
+      replicas = decision.replicas;
+      history = decision.history;
+    }
+  }
+}
+
+TEST(Properties, HoldWhateverTheHistorySays) {
+  for (unsigned seed = 1; seed <= seeds(300); ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    Situation situation = random_situation(random);
+    const auto& [spec, observation, history, partial] = situation;
+    const int current = observation.current_replicas;
+    const Decision decision = decide(kNow, spec, observation, history);
+    EXPECT_GE(decision.replicas, spec.min_replicas);
+    EXPECT_LE(decision.replicas, spec.max_replicas);
+    if (partial || observation.rollout_in_flight) {
+      EXPECT_GE(decision.replicas, std::min(current, spec.max_replicas));
+    }
+    EXPECT_LE(decision.history.recommendations.size(), kMostRuns);
+    EXPECT_LE(decision.history.scale_events.size(), kMostEvents);
+    for (const auto& run : decision.history.recommendations) {
+      EXPECT_LE(run.from, run.until);
+      EXPECT_LE(run.until, kNow);
+    }
+    EXPECT_TRUE(std::ranges::is_sorted(decision.history.recommendations, {},
+                                       &api::RecommendationRun::until));
+    EXPECT_FALSE(decision.reason.empty());
+    EXPECT_FALSE(decision.message.empty());
+  }
+}
+
+TEST(Properties, WhatTimeItIsDoesNotMatter) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    Situation situation = random_situation(random);
+    Decision first = decide(kNow, situation.spec, situation.observation, situation.history);
+    const seconds by{random.integer(-1'000'000, 1'000'000)};
+    shift(situation.observation, by);
+    shift(situation.history, by);
+    shift(first.history, by);
+    EXPECT_EQ(decide(kNow + by, situation.spec, situation.observation, situation.history), first);
+  }
+}
+
+TEST(Properties, AHigherMinimumOrMaximumNeverMeansFewerReplicas) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    Situation situation = random_situation(random);
+    const auto answer = [&](int min, int max) {
+      situation.spec.min_replicas = min;
+      situation.spec.max_replicas = max;
+      return decide(kNow, situation.spec, situation.observation, situation.history).replicas;
+    };
+    const int min = situation.spec.min_replicas, max = situation.spec.max_replicas;
+    const int before = answer(min, max);
+    EXPECT_GE(answer(min, max + random.integer(1, 20)), before);
+    EXPECT_GE(answer(random.integer(min, max), max), before);
+  }
+}
+
+// A metric that is lost may hold replicas, never take some away.
+TEST(Properties, LosingAMetricNeverLowersReplicas) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    Situation situation = random_situation(random);
+    const int current =
+        std::min(situation.observation.current_replicas, situation.spec.max_replicas);
+    for (auto& reading : situation.observation.readings) {
+      spoil(random, reading);
+      const Decision decision =
+          decide(kNow, situation.spec, situation.observation, situation.history);
+      EXPECT_GE(decision.replicas, current) << decision.message;
+    }
   }
 }
 
