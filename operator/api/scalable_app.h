@@ -211,17 +211,19 @@ struct MetricMemory {
   std::optional<WallTime> missing_since;
   std::optional<WallTime> fallback_ended;  // Recovering since then.
 
-  // Latency, see scaling/capacity_model.h. Of the revision that served when it was learned.
-  double service_seconds = 0;   // Mean response time without waiting.
-  double quantile_seconds = 0;  // The quantile without waiting.
-  double servers = 0;           // How many requests a replica serves at a time, effectively.
-  double proven_rate = 0;       // The highest rate per replica at which the target was met, 1/s.
-  // An attempt to mend the latency by adding replicas; see scaling/capacity_model.h.
+  // Latency, see scaling/capacity_model.h.
+  std::optional<WallTime> learned_until;  // The last sample that was learned from.
+  double service_seconds = 0;             // Mean response time without waiting.
+  double quantile_seconds = 0;            // The quantile without waiting.
+  double servers = 0;      // How many requests a replica serves at a time, effectively.
+  double proven_rate = 0;  // The rate per replica at which the target was met, 1/s.
+  std::optional<WallTime> over_since;  // The quantile has been over the target since then.
+  // An attempt to mend that by adding replicas, and what it began with.
   std::optional<WallTime> trial_since;
-  double trial_seconds = 0;   // The quantile when it began.
-  double trial_rate = 0;      // The rate per replica when it began.
-  int trial_replicas = 0;     // The count when it began.
-  bool not_capacity_bound = false;
+  double trial_seconds = 0;  // The quantile.
+  double trial_rate = 0;     // Requests a second per replica.
+  int trial_replicas = 0;
+  bool not_capacity_bound = false;  // It did not help.
 
   // QueueLength: what a busy replica gets done, jobs a second.
   double jobs_per_second = 0;
