@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <iterator>
 
 #include "operator/scaling/test_support.h"
 
@@ -129,6 +128,18 @@ Metric lost(std::string name = "lost") {
   Metric metric = make(std::move(name), api::MetricType::kPrometheus,
                        api::TargetType::kAverageValue, 1, {});
   metric.lost = true;
+  return metric;
+}
+
+// Missing for so long, with a count to fall back to after 180 s.
+Metric fallback(int replicas, int failing_seconds) {
+  Metric metric = lost("fallback");
+  metric.spec.fallback = api::Fallback{.failure_seconds = 180, .replicas = replicas};
+  metric.failing_seconds = failing_seconds;
+  return metric;
+}
+Metric active_over(double threshold, Metric metric) {
+  metric.spec.activation_threshold = threshold;
   return metric;
 }
 
@@ -1631,6 +1642,8 @@ std::vector<Case> zero() {
        .behavior = windows(0, 300),
        .min = 0,
        .recommended = {{3, 100}, {0, 15}},
+       .idle_seconds = 300,  // The window's counterpart for the last step.
+       .idle_since_seconds_ago = 100,
        .hpa = 3},
       {.sentence = "A missing metric beside an empty queue keeps the app from zero",
        .arithmetic = "0 < 3: skipped",
@@ -1658,23 +1671,6 @@ std::vector<Case> zero() {
   };
 }
 
-struct Section {
-  const char* name;
-  std::vector<Case> cases;
-};
-#if 0  // Enable when idleSeconds, activationThreshold and fallback are decided with.
-// Missing for so long, with a count to fall back to after 180 s.
-Metric fallback(int replicas, int failing_seconds) {
-  Metric metric = lost("fallback");
-  metric.spec.fallback = api::Fallback{.failure_seconds = 180, .replicas = replicas};
-  metric.failing_seconds = failing_seconds;
-  return metric;
-}
-Metric active_over(double threshold, Metric metric) {
-  metric.spec.activation_threshold = threshold;
-  return metric;
-}
-
 std::vector<Case> idle() {
   return {
       {.sentence = "A queue that has just become empty is waited for",
@@ -1695,6 +1691,18 @@ std::vector<Case> idle() {
        .idle_seconds = 300,
        .idle_since_seconds_ago = 300,
        .hpa = 0},
+      {.sentence = "An app that was idle for its time goes to zero past the window",
+       .arithmetic = "max(3, 0) = 3 within the window of 300 s; idle for 60 s of 60",
+       .metrics = {queue(20, 0)},
+       .current = 3,
+       .behavior = windows(0, 300),
+       .min = 0,
+       .recommended = {{3, 100}, {0, 15}},
+       .idle_seconds = 60,
+       .idle_since_seconds_ago = 60,
+       .hpa = 3,
+       .ours = 0,
+       .why = "scaleToZero.idleSeconds is the window of the last step"},
       {.sentence = "A queue at its activation threshold is empty enough for zero",
        .arithmetic = "ceil(5 / 20) = 1; 5 is not over the threshold of 5",
        .metrics = {active_over(5, queue(20, 5))},
@@ -1792,18 +1800,16 @@ std::vector<Case> fallbacks() {
   };
 }
 
-std::vector<Section> later_sections() {
-  return {{"Idle time and activation", idle()}, {"Fallback (KEP-5679)", fallbacks()}};
-}
-#else
-std::vector<Section> later_sections() { return {}; }
-#endif
-
 // --- the harness -------------------------------------------------------------------------------
+
+struct Section {
+  const char* name;
+  std::vector<Case> cases;
+};
 
 const std::vector<Case>& all_cases() {
   static const std::vector<Case> all = [] {
-    std::vector<Section> sections = {
+    const std::vector<Section> sections = {
         {"Algorithm details", algorithm()},
         {"Pod readiness and missing metrics", readiness()},
         {"Autoscaling during rolling update", rolling_update()},
@@ -1817,11 +1823,12 @@ const std::vector<Case>& all_cases() {
         {"The current count as the base", current_count()},
         {"External metrics", external()},
         {"Scaling to and from zero (KEP-2021)", zero()},
+        {"Idle time and activation", idle()},
+        {"Fallback (KEP-5679)", fallbacks()},
     };
-    std::ranges::move(later_sections(), std::back_inserter(sections));
     std::vector<Case> rows;
-    for (auto& [name, cases] : sections) {
-      for (Case& row : cases) {
+    for (const auto& [name, cases] : sections) {
+      for (Case row : cases) {
         row.section = name;
         rows.push_back(std::move(row));
       }

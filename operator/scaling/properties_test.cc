@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <random>
 
-#include "operator/scaling/explain.h"
 #include "operator/scaling/limits.h"
+#include "operator/scaling/record.h"
 #include "operator/scaling/stabilize.h"
 #include "operator/scaling/test_support.h"
 
@@ -279,7 +279,8 @@ TEST(Properties, TheSameArgumentsGiveTheSameBytes) {
       bool partial = false;
       const Observation observation = random_observation(random, object.spec, random.integer(0, 30),
                                                          random.real(0, 60), partial);
-      return to_json(kNow, object, observation, decide(kNow, object.spec, observation, {}));
+      return render_record(kNow, object, observation, {},
+                           decide(kNow, object.spec, observation, {}));
     };
     EXPECT_EQ(record(), record());
   }
@@ -343,10 +344,12 @@ TEST(Properties, TheOrderOfMetricsReadingsAndPodsDoesNotMatter) {
     random.shuffle(observation.readings);
     random.shuffle(observation.pods);
     Decision second = decide(kNow, spec, observation, {});
-    std::ranges::sort(second.metrics, {}, [&](const auto& metric) {
+    const auto place = [&](const auto& metric) {
       return std::ranges::find(first.metrics, metric.name, &api::MetricStatus::name) -
              first.metrics.begin();
-    });
+    };
+    std::ranges::sort(second.metrics, {}, place);
+    std::ranges::sort(second.history.metrics, {}, place);
     EXPECT_EQ(second, first);
   }
 }
