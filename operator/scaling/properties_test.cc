@@ -69,6 +69,23 @@ api::ScalableAppSpec random_app(Random& random) {
   return spec;
 }
 
+// What goes beyond HPA. Of these only a burst may pass over a policy.
+void add_features(Random& random, api::ScalableAppSpec& spec) {
+  if (random.chance(0.3)) spec.burst = api::Burst{random.integer(110, 400), random.integer(1, 120)};
+  if (random.chance(0.3)) spec.min_replicas = 0;
+  spec.idle_seconds = random.integer(0, 300);
+  for (auto& metric : spec.metrics) {
+    if (random.chance(0.3)) {
+      metric.fallback = api::Fallback{random.integer(0, 300), random.integer(1, 80)};
+    }
+    if (metric.target_type != api::TargetType::kAverageValue) continue;
+    if (random.chance(0.3)) metric.activation_threshold = random.real(0, 3 * metric.target);
+    if (metric.type == api::MetricType::kQueueLength && random.chance(0.3)) {
+      metric.drain_seconds = random.integer(1, 600);
+    }
+  }
+}
+
 // How the world answers: `load` is the number of replicas that would be right on target.
 MetricReading random_reading(Random& random, const api::MetricSpec& metric, double load,
                              const Observation& observation) {
@@ -133,7 +150,7 @@ Observation random_observation(Random& random, const api::ScalableAppSpec& spec,
 }
 
 // What a status that was edited, truncated or written under another clock may hold.
-api::ScalingHistory random_history(Random& random) {
+api::ScalingHistory random_history(Random& random, const api::ScalableAppSpec& spec) {
   const auto time = [&] {
     return kNow + seconds{random.integer(-600, random.chance(0.2) ? 600 : 0)};
   };
@@ -144,6 +161,16 @@ api::ScalingHistory random_history(Random& random) {
   for (int n = random.integer(0, 200); n > 0; --n) {
     history.scale_events.push_back({random.integer(-100, 100), time()});
   }
+  for (const auto& metric : spec.metrics) {
+    api::MetricMemory memory;
+    memory.name = metric.name;
+    if (random.chance(0.2)) memory.missing_since = time();
+    if (random.chance(0.2)) memory.fallback_ended = time();
+    if (random.chance(0.2)) memory.jobs_per_second = random.real(0, 50);
+    history.metrics.push_back(std::move(memory));
+  }
+  if (random.chance(0.2)) history.burst_over = time();
+  if (random.chance(0.2)) history.idle_since = time();
   return history;
 }
 
@@ -156,9 +183,10 @@ struct Situation {
 Situation random_situation(Random& random) {
   Situation situation;
   situation.spec = random_app(random);
+  add_features(random, situation.spec);
   situation.observation = random_observation(random, situation.spec, random.integer(0, 40),
                                              random.real(0, 60), situation.partial);
-  situation.history = random_history(random);
+  situation.history = random_history(random, situation.spec);
   return situation;
 }
 
@@ -175,7 +203,8 @@ void shift(api::ScalingHistory& history, seconds by) {
   for (auto& run : history.recommendations) run.from += by, run.until += by;
   for (auto& event : history.scale_events) event.time += by;
   for (auto& metric : history.metrics) {
-    for (auto* time : {&metric.missing_since, &metric.fallback_ended, &metric.trial_since}) {
+    for (auto* time : {&metric.missing_since, &metric.fallback_ended, &metric.learned_until,
+                       &metric.over_since, &metric.trial_since}) {
       shift(*time, by);
     }
   }
@@ -291,6 +320,7 @@ TEST(Properties, DecidingAgainWithoutActingChangesNothing) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
     auto spec = random_app(random);
+    add_features(random, spec);
     spec.dry_run = true;
     bool partial = false;
     const Observation observation =
@@ -336,6 +366,7 @@ TEST(Properties, TheOrderOfMetricsReadingsAndPodsDoesNotMatter) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
     auto spec = random_app(random);
+    add_features(random, spec);
     bool partial = false;
     Observation observation =
         random_observation(random, spec, random.integer(0, 30), random.real(0, 60), partial);
@@ -359,7 +390,8 @@ TEST(Properties, ARestartInTheMiddleNeverLowersReplicasAtOnce) {
   for (unsigned seed = 1; seed <= seeds(100); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
-    const auto spec = random_app(random);
+    auto spec = random_app(random);
+    add_features(random, spec);
     int replicas = random.integer(std::max(1, spec.min_replicas), spec.max_replicas);
     std::vector<api::ScalingHistory> histories(1);
     WallTime now = kNow;
