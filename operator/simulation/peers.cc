@@ -334,17 +334,13 @@ class Kpa final : public Scaler {
 
   // The queue proxies report their mean concurrency every second.
   void each_second(milliseconds now, Fleet& fleet) override {
-    double concurrency = 0;
-    if (is_queue_) {
-      concurrency = static_cast<double>(fleet.waiting() + fleet.in_progress());
-    } else {
-      for (const auto& entry : fleet.pods()) {
-        Pod& pod = *entry;
-        if (!pod.runs()) continue;
-        const double progress = pod.progress_seconds(in_seconds(now));
-        concurrency += progress - pod.seen_progress;
-        pod.seen_progress = progress;
-      }
+    double concurrency = is_queue_ ? static_cast<double>(fleet.waiting()) : 0;
+    for (const auto& entry : fleet.pods()) {
+      Pod& pod = *entry;
+      if (!pod.runs()) continue;
+      const double progress = pod.progress_seconds(in_seconds(now));
+      concurrency += progress - pod.seen_progress;
+      pod.seen_progress = progress;
     }
     recent_[seconds_++ % kKpaStableSeconds] = concurrency;
   }

@@ -20,7 +20,8 @@ namespace {
 constexpr std::size_t kUncountedSeconds = 10;
 constexpr std::size_t kGoodSecondsThatEnd = 10;  // An episode of violations.
 constexpr double kFirstUse = 0.6;
-constexpr double kTurnShare = 0.2;
+constexpr double kTurnShare = 0.2;      // Of the load's range, and
+constexpr double kTurnShareOfMost = 0.1;  // of its highest: what hardly changes has no turns.
 constexpr std::size_t kTurnWindow = 60;
 constexpr int kDefaultWait = 30;           // Seconds a job may wait where the spec says nothing.
 constexpr double kDefaultServiceTimes = 5;  // A request may take where the spec says nothing.
@@ -368,7 +369,7 @@ int load_turns(const Trace& trace) {
     means.push_back((sums[i] - sums[i - window]) / static_cast<double>(window));
   }
   const auto [lowest, highest] = std::ranges::minmax(means);
-  const double step = kTurnShare * (highest - lowest);
+  const double step = std::max(kTurnShare * (highest - lowest), kTurnShareOfMost * highest);
   if (!(step > 1e-9)) return 0;
   int turns = 0, direction = 0;
   double low = means.front(), high = means.front();

@@ -122,7 +122,7 @@ Result<PolicyResult> simulate(const api::ScalableApp& app, const Trace& trace,
                               const Workload& workload, Policy policy, const Options& options = {});
 
 // How often the load really turns: peaks and valleys of its 60 s mean that differ from the last
-// turn by over 20 % of the range between the trace's lowest and highest mean.
+// turn by 20 % of the range between the trace's lowest and highest mean, and 10 % of the highest.
 int load_turns(const Trace& trace);
 
 }  // namespace scalableapp::simulation
