@@ -83,6 +83,30 @@ TEST_F(FleetTest, ADrainingPodEndsWhatItHas) {
   EXPECT_EQ(outcomes_.served, 1);
 }
 
+TEST_F(FleetTest, ADrainingPodServesAgainWhereTheOperatorNeedsIt) {
+  for (const bool takes_back : {true, false}) {
+    for (const bool is_queue : {false, true}) {
+      Fleet::Options options = this->options(is_queue);
+      options.takes_back = takes_back;
+      Fleet fleet(options, outcomes_);
+      fleet.begin(3);
+      now_ = milliseconds{0};
+      for (int i = 0; i < 3; ++i) fleet.arrive({0, 10, false}, std::uint64_t(i) << 62);
+      run_until(fleet, milliseconds{1000});
+      fleet.scale(milliseconds{1000}, 1);
+      run_until(fleet, milliseconds{3000});
+      fleet.scale(milliseconds{3000}, 2);
+      EXPECT_EQ(fleet.serving(), takes_back ? 2 : 1);
+      EXPECT_EQ(names(fleet, Pod::Phase::kDraining).size(), takes_back ? 1U : 2U);
+      EXPECT_EQ(names(fleet, Pod::Phase::kOrdered).size(), takes_back ? 0U : 1U);
+      run_until(fleet, milliseconds{30000});
+      EXPECT_EQ(fleet.serving(), 2);
+      fleet.advance(30);
+      EXPECT_EQ(fleet.in_progress() + fleet.waiting(), 0);
+    }
+  }
+}
+
 TEST_F(FleetTest, WhatADrainingPodCannotEndInTimeFails) {
   for (const bool is_queue : {false, true}) {
     Outcomes& outcomes = is_queue ? waits_ : outcomes_;

@@ -129,6 +129,19 @@ TEST(Simulation, BeginsWithWhatFitsTheFirstRow) {
   EXPECT_EQ(run(service(), trace_of("0,1\n"), Policy::kHpa).points.front().replicas_serving, 2);
 }
 
+TEST(Simulation, WindowsAreFullAndTheCountIsHeldWhenTheTraceBegins) {
+  for (const Policy policy : kAll) {
+    Options options;
+    options.initial_replicas = 12;
+    const PolicyResult result = run(service(), trace_of("0,100\n60,100\n"), policy, {}, options);
+    EXPECT_EQ(result.points.front().replicas_serving, 12) << result.name;
+    for (const Message& message : result.messages) {
+      EXPECT_THAT(message.text, testing::Not(HasSubstr("missing"))) << result.name;
+      EXPECT_GE(message.seconds, 0);
+    }
+  }
+}
+
 TEST(Simulation, ASlowDependencyMakesRequestsSlow) {
   api::ScalableApp app = service();
   app.spec.min_replicas = app.spec.max_replicas = 20;
@@ -187,18 +200,19 @@ TEST(Simulation, TheAdvisorSeesTheLoadSoFarBeforeEveryDecision) {
   LoadSoFar last;
   Options options;
   options.advisor = [&](WallTime now, const LoadSoFar& load, scaling::Observation& observation) {
-    ++calls;
+    if (now < options.start) return;
     EXPECT_EQ(now, options.start + seconds{2 * calls});
+    ++calls;
     EXPECT_TRUE(observation.forecasts.empty());
     observation.forecasts.push_back({});
     last = load;
   };
   run(service(), trace_of("0,100\n60,100\n"), Policy::kScalableApp, {}, options);
-  EXPECT_EQ(calls, 59);
-  ASSERT_EQ(last.arrivals_per_second.size(), 11U);
-  EXPECT_NEAR(last.arrivals_per_second[5], 100, 15);
-  EXPECT_NEAR(last.cores[5], 0.1, 0.015);
-  EXPECT_EQ(last.start, options.start);
+  EXPECT_EQ(calls, 60);
+  ASSERT_EQ(last.arrivals_per_second.size(), 41U);  // 300 s before the trace, 110 s of it.
+  EXPECT_NEAR(last.arrivals_per_second[35], 100, 15);
+  EXPECT_NEAR(last.cores[35], 0.1, 0.015);
+  EXPECT_EQ(last.start, options.start - seconds{300});
 }
 
 TEST(Simulation, SaysWhatIsWrongWithItsArguments) {
