@@ -359,8 +359,8 @@ void draw_front(Pen& pen, std::span<const FrontPoint> points, const std::string&
                     .top = kTitle,
                     .width = kWidth - kMarginLeft - kMarginRight,
                     .height = kFrontHeight - kTitle - kBottom - 20,
-                    .x = linear(least, most, 8),
-                    .y = linear(0, worst, 6)};
+                    .x = linear(least, most * 1.02, 8),
+                    .y = linear(0, worst * 1.05, 6)};
   pen.color(kInk);
   pen.write(kMarginLeft, 24, title, 15, Align::kLeft, true);
   Panel grid = panel;
@@ -401,7 +401,8 @@ void draw_front(Pen& pen, std::span<const FrontPoint> points, const std::string&
     pen.dot(x, y, 5.5);
     pen.color(kInk);
     const bool at_the_right = x > kWidth - 140;
-    pen.write(x + (at_the_right ? -10 : 10), y - 8, point.label, 12,
+    // Under the point where the axis' name is above it.
+    pen.write(x + (at_the_right ? -10 : 10), y < panel.top + 20 ? y + 18 : y - 8, point.label, 12,
               at_the_right ? Align::kRight : Align::kLeft, true);
   }
 }

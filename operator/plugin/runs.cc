@@ -31,6 +31,7 @@ Result<simulation::PolicyResult> play_policy(const api::ScalableApp& app,
                                              const RunOptions& options, simulation::Policy policy) {
   simulation::Options run;
   run.initial_replicas = options.initial_replicas;
+  if (options.start) run.start = *options.start;
   return simulation::simulate(app, trace, options.workload, policy, run);
 }
 
