@@ -30,9 +30,11 @@ struct Workload {
   double service_seconds = 0.040;  // Mean time that a request, or a job, takes when it is its turn.
   double service_cv = 0.3;         // Its standard deviation over its mean; lognormal. 0: constant.
   int concurrency = 4;             // What a pod serves at a time; the rest waits in the pod.
+  int queue_limit = 512;           // So many may wait in a pod, more are refused (503) and count as
+                                   // missed. 0: no limit. Not for jobs, whose queue takes any number.
   double cpu_seconds_per_request = 0.001;
   double startup_seconds = 4;      // Created -> containers ready, drawn within 20 %.
-  double warmup_seconds = 0;       // Then until it is ready, beside spec.readiness.minWarmSeconds.
+  double warmup_seconds = 3;       // Then until it is ready, beside spec.readiness.minWarmSeconds.
   double create_seconds = 0.3;     // Decision -> pod created.
   double termination_grace_seconds = 30;  // What has not finished by then after drainSeconds fails.
   double scrape_seconds = 2;       // Prometheus looks at a pod so often.
@@ -71,8 +73,8 @@ struct Options {
 struct Point {
   double seconds = 0;           // The stretch's begin, in the trace's time.
   double arrivals_per_second = 0;
-  double latency_seconds = 0;   // The quantile of what arrived in it (jobs: of the waiting time);
-                                // the worst second's for long stretches. 0: nothing arrived.
+  double latency_seconds = 0;   // The quantile of what arrived in it (jobs: of the waiting time),
+                                // of what was answered at all. 0: nothing was.
   int replicas_desired = 0;     // The highest of the stretch.
   int replicas_serving = 0;     // The lowest of the stretch.
   int queue = 0;                // Requests or jobs that wait for their turn: the most.
