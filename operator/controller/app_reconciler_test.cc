@@ -91,7 +91,7 @@ struct World {
       cluster.tick();
       lowest = std::min(lowest, cluster.serving());
       (void)reconcile();
-      most_asked = std::max(most_asked, asked());
+      most_asked = std::max(most_asked, asked() - draining());
     }
   }
   // The app with two warm pods at rest.
@@ -121,6 +121,26 @@ struct World {
     int sum = 0;
     for (const auto& object : cluster.all(kube::kReplicaSets)) {
       if (object["metadata"]["labels"].contains(api::kAppLabel)) sum += object["spec"]["replicas"].get<int>();
+    }
+    return sum;
+  }
+  static bool is_draining(const json& pod) {
+    return pod["metadata"].value("annotations", json::object()).contains(api::kDrainingSinceAnnotation);
+  }
+  // Of those asked for, pods that are marked to go.
+  int draining() const {
+    int sum = 0;
+    for (const auto& replica_set : cluster.all(kube::kReplicaSets)) {
+      int live = 0, marked = 0;
+      for (const auto& pod : cluster.all(kube::kPods)) {
+        if (pod["metadata"]["ownerReferences"][0]["uid"] != replica_set["metadata"]["uid"] ||
+            pod["metadata"].contains("deletionTimestamp")) {
+          continue;
+        }
+        ++live;
+        marked += is_draining(pod);
+      }
+      sum += std::max(0, marked - std::max(0, live - replica_set["spec"]["replicas"].get<int>()));
     }
     return sum;
   }
@@ -953,6 +973,8 @@ TEST_F(AppReconcilerTest, ANewProcessDoesNotScaleDownBeforeItHasWatched) {
   EXPECT_EQ(asked(), 6);
   EXPECT_EQ(status().desired_replicas, 6);
   run(5);
+  EXPECT_EQ(status().desired_replicas, 2);
+  run(6);
   EXPECT_EQ(asked(), 2);
 }
 

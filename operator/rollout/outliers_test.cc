@@ -1,0 +1,1 @@
+#include "operator/rollout/outliers.h"
