@@ -79,18 +79,26 @@ class Cost {
   double clearly_less_ = 0;
 };
 
-// From when on a chosen pod may be killed; nothing: at once.
+// When the chosen pod's gate was closed. That has whole seconds, and is a node's time where its clock is
+// ahead of ours.
+WallTime closed_at(const api::Pod& pod, WallTime chosen, WallTime now) {
+  const WallTime closed = *pod.set_aside_since;
+  return closed > now ? chosen : std::max(closed, std::min(chosen, closed + seconds{1}));
+}
+
+// From when on a chosen pod may be killed; nothing: at once. One that fails while it drains waits all the
+// same: by its cost the ReplicaSet controller cannot tell it from the others.
 std::optional<WallTime> drained_at(const api::Pod& pod, seconds drain, WallTime now) {
   if (drain == seconds{0} || !pod.has_warm_gate) return std::nullopt;
-  if (!pod.ready && !can_return(pod) && !in_service(pod)) return std::nullopt;
-  const WallTime marked = pod.draining_since.value_or(now);
-  if (pod.warm || (!pod.set_aside_since && pod.ready)) return marked + drain + kDrainPatience;
-  if (!pod.set_aside_since) return std::nullopt;
-  // A gate's time has whole seconds, and is a node's where that clock is ahead of ours.
-  const WallTime closed = *pod.set_aside_since > now ? marked
-                                                     : std::max(*pod.set_aside_since,
-                                                                std::min(marked, *pod.set_aside_since + seconds{1}));
-  return closed + drain;
+  const WallTime chosen = pod.draining_since.value_or(now);
+  if (pod.draining()) {
+    if (pod.warm) return chosen + drain + kDrainPatience;
+    if (pod.set_aside_since) return closed_at(pod, chosen, now) + drain;
+    return std::nullopt;
+  }
+  if (in_service(pod)) return now + drain;
+  if (can_return(pod)) return closed_at(pod, chosen, now) + drain;
+  return std::nullopt;
 }
 
 class Planner {
@@ -106,13 +114,16 @@ class Planner {
     const auto victims = std::min(live.size(), static_cast<std::size_t>(std::max(0, static_cast<int>(live.size()) - kept)));
 
     std::vector<bool> goes(live.size(), false);
-    bool earlier_drain = false;  // Of those that drain the first goes first, as their costs say.
+    WallTime first_waits = WallTime::max();  // Of those that drain the first goes first, as their costs say.
     for (std::size_t i = 0; i < victims; ++i) {
       const auto at = drained_at(*live[i], drain_, now_);
-      goes[i] = !at || (now_ >= *at && !earlier_drain);
-      if (goes[i]) continue;
-      earlier_drain = true;
-      if (live[i]->draining()) check_at(*at);
+      goes[i] = !at || now_ >= *at;
+      if (goes[i] || !live[i]->draining()) continue;
+      first_waits = std::min(first_waits, *live[i]->draining_since);
+      check_at(*at);
+    }
+    for (std::size_t i = 0; i < victims; ++i) {
+      if (live[i]->draining() && live[i]->set_aside_since && *live[i]->draining_since >= first_waits) goes[i] = false;
     }
     // Where all that stay are Ready, the ReplicaSet controller takes what is not without being told.
     bool is_ambiguous = false;
