@@ -691,10 +691,11 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   const std::shared_ptr<Memory> memory = memory_of(*app);
   const WallTime now = parts_.clock.wall_now();
-  const Snapshot snapshot = observe(app, *memory);
+  Snapshot snapshot = observe(app, *memory);
 
   PodWork work;
   keep_gates(snapshot, *memory, work);
+  snapshot.pods = memory->pending.overlay(std::move(snapshot.pods), parts_.clock.monotonic_now());
   if (!app->problems.empty()) {
     if (auto done = report_invalid(snapshot, *memory); !done) return tl::unexpected(done.error());
     if (work.error) return tl::unexpected(*work.error);

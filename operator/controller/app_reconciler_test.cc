@@ -682,15 +682,15 @@ TEST_F(AppReconcilerTest, WithoutAGateOrADrainNothingIsWaitedFor) {
   for (const char* how : {"gate", "drain"}) {
     World world;
     json spec = web_spec();
-    if (how == std::string("gate")) spec["readiness"] = {{"gate", false}};
-    else spec["scaleDown"] = {{"drainSeconds", 0}};
+    const bool no_gate = how == std::string("gate");
+    (no_gate ? spec["readiness"]["gate"] : spec["scaleDown"]["drainSeconds"]) = no_gate ? json(false) : json(0);
     world.settle(spec);
     world.metrics.set("needed", 4);
     world.run(20);
     world.cluster.writes.clear();
     world.metrics.set("needed", 2);
     world.run(1);
-    if (how == std::string("drain") && world.asked() == 4) GTEST_SKIP() << "spec.scaleDown is not decoded yet";
+    if (!no_gate && world.asked() == 4) GTEST_SKIP() << "spec.scaleDown is not decoded yet";
     EXPECT_EQ(world.asked(), 2) << how;
     EXPECT_THAT(world.cluster.writes, ElementsAre("status scalableapps demo/web", HasSubstr("annotate pods"),
                                                   HasSubstr("annotate pods"), HasSubstr("apply replicasets")));
@@ -764,7 +764,7 @@ TEST_F(AppReconcilerTest, PausedNothingIsTakenOrTakenBackAndAfterThatTheDrainGoe
 // that serves is killed before it was out of service for its drain, no capacity that is wanted is taken
 // by us, and all ends well.
 TEST(AppReconcilerProperties, NoPodIsKilledWhileItServesWhateverFails) {
-  for (unsigned seed = 1; seed <= 60; ++seed) {
+  for (unsigned seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937 random(seed);
     const auto pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
@@ -787,7 +787,7 @@ TEST(AppReconcilerProperties, NoPodIsKilledWhileItServesWhateverFails) {
           return one["type"] == api::kWarmGate && one.value("reason", "") == api::kDrainingReason;
         });
         const milliseconds died{pod["metadata"]["deletionMillis"].get<std::int64_t>()};
-        if (has_served) EXPECT_GE(died - out_since[name], seconds{4}) << name << " was killed too soon";
+        EXPECT_TRUE(!has_served || died - out_since[name] >= seconds{4}) << name << " was killed too soon";
       }
     };
     int version = 1;
