@@ -115,6 +115,7 @@ Result<Pod> decode_pod(const json& object) {
       const std::string reason = text(condition, "reason");
       if (is_true) {
         pod.warm_since = time(condition, "lastTransitionTime");
+        pod.returned = reason == kDrainCancelledReason || reason == kOutlierRetryReason;
       } else if (reason == kDrainingReason || reason == kOutlierReason) {
         pod.set_aside_since = time(condition, "lastTransitionTime");
       }

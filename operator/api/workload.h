@@ -31,6 +31,9 @@ std::optional<Ejection> decode_ejection(const std::string& text);
 // The gate's reasons where it is closed on a pod that was warm and may come back as it is.
 inline constexpr const char* kDrainingReason = "Draining";
 inline constexpr const char* kOutlierReason = "Outlier";
+// And where it was opened again on such a one.
+inline constexpr const char* kDrainCancelledReason = "DrainCancelled";
+inline constexpr const char* kOutlierRetryReason = "OutlierRetry";
 
 struct Pod {
   ObjectMeta metadata;  // Labels: only kAppLabel, kRevisionLabel. Annotations: none.
@@ -44,6 +47,7 @@ struct Pod {
   bool warm = false;                   // The gate's condition is True.
   std::optional<WallTime> warm_since;  // When we opened it.
   std::optional<WallTime> set_aside_since;  // When we closed it though the pod was warm.
+  bool returned = false;  // The gate was opened again on a pod that was set aside: Ready is not its first.
   std::optional<WallTime> draining_since;   // When it was chosen to go.
   std::optional<Ejection> ejection;         // The last one.
   std::optional<WallTime> started_at;  // status.startTime

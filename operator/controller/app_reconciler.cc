@@ -18,7 +18,7 @@
 #include "operator/metrics/query.h"
 #include "operator/platform/log.h"
 #include "operator/rollout/gates.h"
-#include "operator/rollout/outliers.h"
+#include "operator/rollout/ejections.h"
 #include "operator/rollout/scale_down.h"
 #include "operator/scaling/record.h"
 
@@ -59,7 +59,8 @@ scaling::PodState to_state(const api::Pod& pod) {
           .finished = pod.finished(),
           .pending = pod.phase == "Pending",
           .ready_since = pod.ready_since,
-          .created = pod.metadata.creation_time,
+          // Unset: its Ready tells nothing of how long a new pod takes.
+          .created = pod.returned ? std::nullopt : std::optional(pod.metadata.creation_time),
           .started_at = pod.started_at,
           .cpu_request_cores = pod.cpu_request_cores};
 }

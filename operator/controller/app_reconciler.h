@@ -35,7 +35,7 @@
 #include "operator/metrics/exporter.h"
 #include "operator/metrics/metric_source.h"
 #include "operator/platform/clock.h"
-#include "operator/rollout/outliers.h"
+#include "operator/rollout/ejections.h"
 #include "operator/rollout/plan.h"
 #include "operator/rollout/scale_down.h"
 #include "operator/scaling/decide.h"

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "operator/rollout/outliers.h"
+#include "operator/rollout/ejections.h"
 
 namespace scalableapp::rollout {
 namespace {
@@ -114,8 +114,8 @@ GatePlan plan_gates(WallTime now, const api::ScalableAppSpec& spec,
     }
     if (can_return(*pod)) {
       plan.changes.push_back(pod->ejection && *pod->set_aside_since < ejected_until(*pod->ejection)
-                                 ? GateChange{pod, true, "OutlierRetry", "it is given another chance"}
-                                 : GateChange{pod, true, "DrainCancelled", "it is needed after all"});
+                                 ? GateChange{pod, true, api::kOutlierRetryReason, "it is given another chance"}
+                                 : GateChange{pod, true, api::kDrainCancelledReason, "it is needed after all"});
       continue;
     }
     if (const WallTime at = warm_at(readiness, *pod, now); now < at) {

@@ -9,7 +9,7 @@
 // stays in service, what is cold waits. Pods that are terminating or have no gate are left alone.
 //
 // Two kinds of warm pods are set aside by their gate: those that are to go (scale_down.h), and outliers
-// for a while (outliers.h). Where that is over they serve again at once: they have not become cold.
+// for a while (ejections.h). Where that is over they serve again at once: they have not become cold.
 #pragma once
 
 #include <map>

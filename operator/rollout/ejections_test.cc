@@ -1,4 +1,4 @@
-#include "operator/rollout/outliers.h"
+#include "operator/rollout/ejections.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -66,7 +66,7 @@ struct World {
   std::vector<Suspect> suspects;
 };
 
-TEST(Outliers, NeverMoreThanTheShareIsOutAndAlwaysOneMayBeWhereHalfServe) {
+TEST(Ejections, NeverMoreThanTheShareIsOutAndAlwaysOneMayBeWhereHalfServe) {
   struct Case {
     const char* name;
     int pods, percent, want;
@@ -90,20 +90,20 @@ TEST(Outliers, NeverMoreThanTheShareIsOutAndAlwaysOneMayBeWhereHalfServe) {
   }
 }
 
-TEST(Outliers, PodsThatAreOutOfServiceForOtherReasonsCountAgainstTheHalf) {
+TEST(Ejections, PodsThatAreOutOfServiceForOtherReasonsCountAgainstTheHalf) {
   World world(4);
   world.pods[2].containers_ready = world.pods[2].ready = false;
   world.pods[3].containers_ready = world.pods[3].ready = false;
   EXPECT_EQ(world.eject(kNow), 0);
 }
 
-TEST(Outliers, OneThatIsToGoNeitherCountsNorIsEjected) {
+TEST(Ejections, OneThatIsToGoNeitherCountsNorIsEjected) {
   World world(2);
   world.pods[0].draining_since = kNow;
   EXPECT_EQ(world.eject(kNow), 0) << "the other one serves alone";
 }
 
-TEST(Outliers, ReportedOnlyOrWithoutAGateNobodyIsEjected) {
+TEST(Ejections, ReportedOnlyOrWithoutAGateNobodyIsEjected) {
   World world(5);
   world.spec.outliers.action = api::OutlierAction::kReport;
   EXPECT_EQ(world.eject(kNow), 0);
@@ -115,7 +115,7 @@ TEST(Outliers, ReportedOnlyOrWithoutAGateNobodyIsEjected) {
   EXPECT_EQ(world.eject(kNow), 0);
 }
 
-TEST(Outliers, AnEjectedPodReturnsAfterAMinuteAndTheSecondTimeAfterTwo) {
+TEST(Ejections, AnEjectedPodReturnsAfterAMinuteAndTheSecondTimeAfterTwo) {
   World world(5);
   world.suspects = {{"p1", "it is slow"}};
   WallTime now = kNow;
@@ -135,7 +135,7 @@ TEST(Outliers, AnEjectedPodReturnsAfterAMinuteAndTheSecondTimeAfterTwo) {
   EXPECT_EQ(world.pods[1].ejection->count, 1) << "long ago is forgotten";
 }
 
-TEST(Outliers, TheGateSaysWhy) {
+TEST(Ejections, TheGateSaysWhy) {
   World world(5);
   world.suspects = {{"p1", "p99 1.2s while the others have 90ms"}};
   world.eject(kNow);
@@ -145,7 +145,7 @@ TEST(Outliers, TheGateSaysWhy) {
   EXPECT_FALSE(plan.changes[0].warm);
 }
 
-TEST(Outliers, APodThatRestartedWhileItWasOutWarmsUpAsAnyOther) {
+TEST(Ejections, APodThatRestartedWhileItWasOutWarmsUpAsAnyOther) {
   World world(5);
   world.spec.readiness.min_warm_seconds = 30;
   world.suspects = {{"p1", "it is slow"}};

@@ -1,4 +1,4 @@
-#include "operator/rollout/outliers.h"
+#include "operator/rollout/ejections.h"
 
 #include <algorithm>
 
