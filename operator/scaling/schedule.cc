@@ -200,8 +200,9 @@ Result<Cron> parse_cron(std::string_view text) {
   cron.days_of_week = static_cast<std::uint8_t>((bits[4] | bits[4] >> 7U) & 0x7fU);
   cron.either_day = fields[2][0] != '*' && fields[4][0] != '*';
   if (!cron.either_day && !some_month_has_such_a_day(cron)) {
-    return fail(ErrorCode::kInvalid, fmt::format("day-of-month: no month of \"{}\" has a day \"{}\"",
-                                                 fields[3], fields[2]));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("day-of-month: no month of \"{}\" has a day \"{}\"", fields[3],
+                            fields[2]));
   }
   return cron;
 }

@@ -36,9 +36,9 @@ struct Cron {
 };
 
 // Five fields: minute hour day-of-month month day-of-week. Each is `*`, a number, a range "a-b" or
-// a list of these with commas; "/n" after `*` or a range takes every n-th, after a number every n-th
-// from it on. Months and days have English names too (JAN, mon); 7 is Sunday. kInvalid names the
-// field and its range; a day that no month in question has is an error as well.
+// a list of these with commas; "/n" after `*` or a range takes every n-th, after a number every
+// n-th from it on. Months and days have English names too (JAN, mon); 7 is Sunday. kInvalid names
+// the field and its range; a day that no month in question has is an error as well.
 Result<Cron> parse_cron(std::string_view text);
 
 // The last time after `after` and not after `until` at which a window of `cron` begins. Looks at
@@ -61,8 +61,8 @@ struct ScheduleBounds {
   std::string ceiling_name;
   bool operator==(const ScheduleBounds&) const = default;
 };
-// The highest floor and the lowest ceiling. A floor over the ceiling wins, because too few pods hurt
-// more than too many: there the ceiling is the floor and has its name.
+// The highest floor and the lowest ceiling. A floor over the ceiling wins, because too few pods
+// hurt more than too many: there the ceiling is the floor and has its name.
 ScheduleBounds combine_schedules(const std::vector<ActiveSchedule>& active);
 
 // The zones that the schedules name, for the lookup of `zones`.
