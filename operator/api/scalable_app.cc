@@ -2,13 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "operator/api/json_fields.h"
 #include "operator/api/revision.h"
-#include "operator/base/quantity.h"
+#include "operator/api/spec_reader.h"
 
 namespace scalableapp::api {
 namespace {
@@ -18,135 +20,28 @@ using nlohmann::json;
 // As many as a ReplicaSet of a large cluster could hold; keeps sums within an int.
 constexpr int kMostReplicas = 100'000;
 
-// A place in the spec: its value, null if absent, and its name in messages.
-struct Field {
-  const json& value;
-  std::string path;
-  Field operator[](const char* name) const { return {child(value, name), path + "." + name}; }
-  bool is_set() const { return !value.is_null(); }
-};
-
-template <typename T>
-using Choices = std::initializer_list<std::pair<const char*, T>>;
-
-// Reads fields with their defaults. What is wrong becomes a problem and the default, so that one
-// mistake is told once and hides no other.
-class SpecReader {
- public:
-  explicit SpecReader(std::vector<std::string>& problems) : problems_(problems) {}
-
-  void wrong(const Field& field, std::string_view should) {
-    problems_.push_back(fmt::format("{}: {}", field.path, should));
-  }
-
-  // No fallback: the field is required.
-  int whole(const Field& field, std::optional<int> fallback, int low, int high) {
-    const json& value = field.value;
-    if (value.is_null() && fallback) return *fallback;
-    if (value.is_number_integer() && value >= low && value <= high) return value.get<int>();
-    wrong(field, fmt::format("must be a whole number from {} to {}", low, high));
-    return fallback.value_or(low);
-  }
-
-  double number(const Field& field, double fallback) {
-    if (field.value.is_number()) return field.value.get<double>();
-    if (field.is_set()) wrong(field, "must be a number");
-    return fallback;
-  }
-
-  bool flag(const Field& field, bool fallback) {
-    if (field.value.is_boolean()) return field.value.get<bool>();
-    if (field.is_set()) wrong(field, "must be true or false");
-    return fallback;
-  }
-
-  std::string words(const Field& field) {
-    if (field.value.is_string()) return field.value.get<std::string>();
-    if (field.is_set()) wrong(field, "must be text");
-    return {};
-  }
-
-  // No fallback: the field is required, and nullopt where it is wrong.
-  template <typename T>
-  std::optional<T> choice(const Field& field, std::optional<T> fallback, Choices<T> choices) {
-    if (!field.is_set() && fallback) return fallback;
-    std::vector<std::string> names;
-    for (const auto& [name, value] : choices) {
-      if (field.value == name) return value;
-      names.push_back(name);
-    }
-    const std::string last = std::move(names.back());
-    names.pop_back();
-    wrong(field, fmt::format("must be {} or {}", fmt::join(names, ", "), last));
-    return fallback;
-  }
-
-  // The elements; none where the field is something else than a list.
-  std::vector<Field> list(const Field& field) {
-    std::vector<Field> elements;
-    if (field.is_set() && !field.value.is_array()) {
-      wrong(field, "must be a list");
-      return elements;
-    }
-    for (const json& element : field.value) {
-      elements.push_back({element, fmt::format("{}[{}]", field.path, elements.size())});
-    }
-    return elements;
-  }
-
-  // A positive number, given as a number or as a quantity's text.
-  double positive(const Field& field) {
-    double number = 0;
-    if (field.value.is_number()) {
-      number = field.value.get<double>();
-    } else if (field.value.is_string()) {
-      number = parse_quantity(field.value.get_ref<const std::string&>()).value_or(0);
-    }
-    if (!(number > 0)) wrong(field, "must be a quantity over 0 such as 100, \"0.5\" or \"500m\"");
-    return number;
-  }
-
-  IntOrPercent int_or_percent(const Field& field, IntOrPercent fallback, int max_percent) {
-    const json& value = field.value;
-    if (value.is_null()) return fallback;
-    if (value.is_number_integer() && value >= 0 && value <= 100'000) {
-      return {value.get<int>(), false};
-    }
-    if (value.is_string()) {
-      const auto& written = value.get_ref<const std::string&>();
-      if (written.size() > 1 && written.size() < 6 && written.back() == '%' &&
-          written.find_first_not_of("0123456789") == written.size() - 1) {
-        const int percent = std::stoi(written);
-        if (percent <= max_percent) return {percent, true};
-      }
-    }
-    wrong(field, fmt::format("must be a whole number or a percentage from \"0%\" to \"{}%\"",
-                             max_percent));
-    return fallback;
-  }
-
- private:
-  std::vector<std::string>& problems_;
-};
-
-void decode_replicas(SpecReader& read, const Field& field, ScalableAppSpec& spec) {
-  spec.min_replicas = read.whole(field["min"], 1, 1, kMostReplicas);
+// Whether min and max are a range that other fields can be measured by.
+bool decode_replicas(SpecReader& read, const Field& field, ScalableAppSpec& spec) {
+  spec.min_replicas = read.whole(field["min"], 1, 0, kMostReplicas);
   spec.max_replicas = read.whole(field["max"], std::nullopt, 1, kMostReplicas);
   if (field["override"].is_set()) {
     // 0 is "not set": the scale subresource cannot be read without a number in the field.
     const int held = read.whole(field["override"], 0, 0, kMostReplicas);
     if (held != 0) spec.override_replicas = held;
   }
-  if (!field["max"].value.is_number_integer()) return;
+  if (field["max"].value != spec.max_replicas) return false;
   if (spec.max_replicas < spec.min_replicas) {
     read.wrong(field["max"],
                fmt::format("must be at least spec.replicas.min ({})", spec.min_replicas));
-  } else if (spec.override_replicas && (*spec.override_replicas < spec.min_replicas ||
+    return false;
+  }
+  if (spec.override_replicas && (*spec.override_replicas < spec.min_replicas ||
                                         *spec.override_replicas > spec.max_replicas)) {
     read.wrong(field["override"],
                fmt::format("must be from spec.replicas.min ({}) to spec.replicas.max ({})",
                            spec.min_replicas, spec.max_replicas));
   }
+  return true;
 }
 
 struct MetricKind {
@@ -181,6 +76,31 @@ const MetricKind* kind_of(SpecReader& read, const Field& field) {
   return nullptr;
 }
 
+// By the load that goes with it a latency can be modelled only if the operator knows that load.
+LatencyModel decode_latency_model(SpecReader& read, const Field& field, bool has_query) {
+  const LatencyModel fallback = has_query ? LatencyModel::kRatio : LatencyModel::kCapacity;
+  const LatencyModel model = *read.choice<LatencyModel>(
+      field, fallback, {{"Capacity", LatencyModel::kCapacity}, {"Ratio", LatencyModel::kRatio}});
+  if (!has_query || model == LatencyModel::kRatio) return model;
+  read.wrong(field, "must be Ratio where there is a query, whose load is not known");
+  return LatencyModel::kRatio;
+}
+
+std::optional<Fallback> decode_fallback(SpecReader& read, const Field& field) {
+  if (!field.is_set()) return std::nullopt;
+  return Fallback{.failure_seconds = read.whole(field["failureSeconds"], 180, 10, 86'400),
+                  .replicas = read.whole(field["replicas"], std::nullopt, 1, kMostReplicas)};
+}
+
+// `field` was read as `replicas`, unless something was wrong with it and has been told.
+void check_within_replicas(SpecReader& read, const Field& field, int replicas,
+                           const ScalableAppSpec& spec) {
+  if (field.value != replicas) return;
+  if (replicas >= spec.min_replicas && replicas <= spec.max_replicas) return;
+  read.wrong(field, fmt::format("must be from spec.replicas.min ({}) to spec.replicas.max ({})",
+                                spec.min_replicas, spec.max_replicas));
+}
+
 MetricSpec decode_metric(SpecReader& read, const Field& field) {
   MetricSpec spec;
   spec.name = read.words(field["name"]);
@@ -192,6 +112,7 @@ MetricSpec decode_metric(SpecReader& read, const Field& field) {
   const Field block = field[kind->block];
   spec.type = kind->type;
   spec.query = read.words(block["query"]);
+  spec.fallback = decode_fallback(read, field["fallback"]);
   switch (kind->type) {
     case MetricType::kLatency: {
       spec.quantile = read.number(block["quantile"], spec.quantile);
@@ -202,6 +123,7 @@ MetricSpec decode_metric(SpecReader& read, const Field& field) {
       spec.target = target ? static_cast<double>(target->count()) / 1000.0 : 0;
       if (!(spec.target > 0))
         read.wrong(block["target"], "must be a duration over 0 such as 200ms");
+      spec.latency_model = decode_latency_model(read, block["model"], !spec.query.empty());
       break;
     }
     case MetricType::kCpu:
@@ -211,6 +133,12 @@ MetricSpec decode_metric(SpecReader& read, const Field& field) {
       spec.target_type = TargetType::kAverageValue;
       spec.target = read.positive(block["targetPerReplica"]);
       spec.queue = read.words(block["queue"]);
+      if (block["drainSeconds"].is_set()) {
+        spec.drain_seconds = read.whole(block["drainSeconds"], std::nullopt, 1, 86'400);
+      }
+      spec.arrival_query = read.words(block["arrivalQuery"]);
+      spec.completion_query = read.words(block["completionQuery"]);
+      spec.activation_threshold = read.not_negative(block["activationThreshold"]);
       break;
     case MetricType::kPrometheus:
       if (spec.query.empty()) read.wrong(block["query"], "must be a PromQL query");
@@ -218,6 +146,10 @@ MetricSpec decode_metric(SpecReader& read, const Field& field) {
           block["target"]["type"], TargetType::kAverageValue,
           {{"Value", TargetType::kValue}, {"AverageValue", TargetType::kAverageValue}});
       spec.target = read.positive(block["target"]["value"]);
+      spec.activation_threshold = read.not_negative(block["activationThreshold"]);
+      if (block["activationThreshold"].is_set() && spec.target_type == TargetType::kValue) {
+        read.wrong(block["activationThreshold"], "needs target.type to be AverageValue");
+      }
       return spec;  // A window, if any, is part of the query.
   }
   spec.window_seconds = read.whole(block["windowSeconds"], spec.window_seconds, 2, 3600);
@@ -286,6 +218,90 @@ RolloutSpec decode_rollout(SpecReader& read, const Field& field) {
   return rollout;
 }
 
+std::optional<Burst> decode_burst(SpecReader& read, const Field& field) {
+  if (!field.is_set()) return std::nullopt;
+  return Burst{.threshold_percent = read.whole(field["thresholdPercent"], 200, 110, 1000),
+               .window_seconds = read.whole(field["windowSeconds"], 60, 6, 3600)};
+}
+
+std::optional<Prediction> decode_prediction(SpecReader& read, const Field& field) {
+  if (!field.is_set()) return std::nullopt;
+  return Prediction{.history_days = read.whole(field["historyDays"], 15, 1, 30),
+                    .max_error_percent = read.whole(field["maxErrorPercent"], 50, 1, 200)};
+}
+
+// What a cron expression and a time zone mean is for those to say who use them; here only what can
+// be none is refused.
+bool has_form_of_cron(const std::string& text) {
+  int fields = 0;
+  char last = ' ';
+  for (const char letter : text) {
+    const bool is_of_field = std::isalnum(static_cast<unsigned char>(letter)) ||
+                             std::string_view{"*,/-"}.find(letter) != std::string_view::npos;
+    if (!is_of_field && letter != ' ') return false;
+    fields += is_of_field && last == ' ';
+    last = letter;
+  }
+  return fields == 5 && text.front() != ' ' && last != ' ' && text.size() <= 128;
+}
+
+bool has_form_of_time_zone(const std::string& text) {
+  const auto is_of_name = [](char letter) {
+    return std::isalnum(static_cast<unsigned char>(letter)) ||
+           std::string_view{"_+-/"}.find(letter) != std::string_view::npos;
+  };
+  return !text.empty() && text.size() <= 64 && text.back() != '/' &&
+         std::isalpha(static_cast<unsigned char>(text.front())) &&
+         std::ranges::all_of(text, is_of_name) && text.find("//") == std::string::npos;
+}
+
+Schedule decode_schedule(SpecReader& read, const Field& field) {
+  Schedule schedule{.name = read.words(field["name"]), .cron = read.words(field["cron"])};
+  if (schedule.name.empty() || schedule.name.size() > 63) {
+    read.wrong(field["name"], "must have 1 to 63 characters");
+  }
+  if (!has_form_of_cron(schedule.cron)) {
+    read.wrong(field["cron"],
+               "must have five fields (minute, hour, day of month, month, day of week), such as "
+               "30 11 * * 1-5");
+  }
+  if (field["timeZone"].is_set()) {
+    schedule.time_zone = read.words(field["timeZone"]);
+    if (!has_form_of_time_zone(schedule.time_zone)) {
+      read.wrong(field["timeZone"], "must be the name of a time zone, such as UTC or Europe/Berlin");
+    }
+  }
+  schedule.duration_seconds = read.whole(field["durationSeconds"], std::nullopt, 60, 604'800);
+  const Field replicas = field["replicas"];
+  if (replicas["min"].is_set()) {
+    schedule.min_replicas = read.whole(replicas["min"], std::nullopt, 1, kMostReplicas);
+  }
+  if (replicas["max"].is_set()) {
+    schedule.max_replicas = read.whole(replicas["max"], std::nullopt, 1, kMostReplicas);
+  }
+  if (!schedule.min_replicas && !schedule.max_replicas) read.wrong(replicas, "needs min or max");
+  if (schedule.min_replicas && replicas["max"].value == schedule.max_replicas.value_or(0) &&
+      *schedule.min_replicas > *schedule.max_replicas) {
+    read.wrong(replicas["min"],
+               fmt::format("must not be greater than max ({})", *schedule.max_replicas));
+  }
+  return schedule;
+}
+
+// Without pods there is no latency, no CPU and no value of a whole to divide.
+bool is_measurable_without_pods(const MetricSpec& metric) {
+  return metric.type == MetricType::kQueueLength ||
+         (metric.type == MetricType::kPrometheus &&
+          metric.target_type == TargetType::kAverageValue);
+}
+
+Outliers decode_outliers(SpecReader& read, const Field& field) {
+  return {.action = *read.choice<OutlierAction>(
+              field["action"], OutlierAction::kReport,
+              {{"Report", OutlierAction::kReport}, {"Eject", OutlierAction::kEject}}),
+          .max_ejected_percent = read.whole(field["maxEjectedPercent"], 20, 1, 50)};
+}
+
 // What the API server would refuse in a ReplicaSet, and what the operator itself sets.
 void check_template(SpecReader& read, const Field& field) {
   const Field metadata = field["metadata"];
@@ -334,7 +350,7 @@ ScalableAppSpec decode_spec(const json& object, std::vector<std::string>& proble
   SpecReader read(problems);
   const Field field{object, "spec"};
   ScalableAppSpec spec;
-  decode_replicas(read, field["replicas"], spec);
+  const bool is_range = decode_replicas(read, field["replicas"], spec);
 
   std::set<std::string> names;
   for (const Field& metric : read.list(field["metrics"])) {
@@ -342,6 +358,9 @@ ScalableAppSpec decode_spec(const json& object, std::vector<std::string>& proble
     const std::string& name = spec.metrics.back().name;
     if (!name.empty() && !names.insert(name).second) {
       read.wrong(metric["name"], fmt::format("\"{}\" is used twice; names must differ", name));
+    }
+    if (const auto& fallback = spec.metrics.back().fallback; fallback && is_range) {
+      check_within_replicas(read, metric["fallback"]["replicas"], fallback->replicas, spec);
     }
   }
 
@@ -353,7 +372,37 @@ ScalableAppSpec decode_spec(const json& object, std::vector<std::string>& proble
   spec.behavior.scale_down = decode_rules(
       read, behavior["scaleDown"],
       {.stabilization_window_seconds = 300, .policies = {{PolicyType::kPercent, 100, 15}}});
+  spec.burst = decode_burst(read, field["burst"]);
+  spec.prediction = decode_prediction(read, field["prediction"]);
+  if (spec.prediction && spec.metrics.empty()) {
+    read.wrong(field["prediction"], "needs at least one metric in spec.metrics");
+  }
+  names.clear();
+  for (const Field& schedule : read.list(field["schedules"])) {
+    spec.schedules.push_back(decode_schedule(read, schedule));
+    const std::string& name = spec.schedules.back().name;
+    if (!name.empty() && !names.insert(name).second) {
+      read.wrong(schedule["name"], fmt::format("\"{}\" is used twice; names must differ", name));
+    }
+    if (is_range && spec.schedules.back().min_replicas.value_or(0) > spec.max_replicas) {
+      read.wrong(schedule["replicas"]["min"],
+                 fmt::format("must not be greater than spec.replicas.max ({})", spec.max_replicas));
+    }
+  }
+
+  spec.idle_seconds = read.whole(field["scaleToZero"]["idleSeconds"], 300, 0, 86'400);
+  if (field["replicas"]["min"].value == 0 &&
+      (spec.metrics.empty() || !std::ranges::all_of(spec.metrics, is_measurable_without_pods))) {
+    read.wrong(field["replicas"]["min"],
+               "may be 0 only if there are metrics and each is a QueueLength or a Prometheus with "
+               "target.type AverageValue: no other can be measured without pods");
+  }
+  spec.drain_seconds = read.whole(field["scaleDown"]["drainSeconds"], 5, 0, 600);
   spec.readiness = decode_readiness(read, field["readiness"]);
+  spec.outliers = decode_outliers(read, field["outliers"]);
+  if (spec.outliers.action == OutlierAction::kEject && !spec.readiness.gate) {
+    read.wrong(field["outliers"]["action"], "Eject needs spec.readiness.gate to be true");
+  }
   spec.rollout = decode_rollout(read, field["rollout"]);
   spec.interval_seconds = read.whole(field["intervalSeconds"], 2, 1, 60);
   spec.revision_history_limit = read.whole(field["revisionHistoryLimit"], 10, 0, 1000);
@@ -364,76 +413,6 @@ ScalableAppSpec decode_spec(const json& object, std::vector<std::string>& proble
   spec.template_json = without_nulls(child(object, "template")).dump();
   spec.cpu_request_cores = cpu_request_cores(child(child(object, "template"), "spec"));
   return spec;
-}
-
-const char* status_text(ConditionStatus status) {
-  return status == ConditionStatus::kTrue    ? "True"
-         : status == ConditionStatus::kFalse ? "False"
-                                             : "Unknown";
-}
-
-ScalableAppStatus decode_status(const json& object) {
-  const auto count = [&](const char* name) { return static_cast<int>(integer(object, name)); };
-  ScalableAppStatus status{.observed_generation = integer(object, "observedGeneration"),
-                           .selector = text(object, "selector"),
-                           .replicas = count("replicas"),
-                           .desired_replicas = count("desiredReplicas"),
-                           .ready_replicas = count("readyReplicas"),
-                           .warming_replicas = count("warmingReplicas"),
-                           .available_replicas = count("availableReplicas"),
-                           .updated_replicas = count("updatedReplicas"),
-                           .terminating_replicas = count("terminatingReplicas"),
-                           .current_revision = text(object, "currentRevision"),
-                           .updated_revision = text(object, "updatedRevision"),
-                           .collision_count = count("collisionCount")};
-  for (const json& metric : child(object, "metrics")) {
-    MetricStatus value{.name = text(metric, "name"),
-                       .type = text(metric, "type"),
-                       .current = text(metric, "current"),
-                       .target = text(metric, "target"),
-                       .missing = text(metric, "missing")};
-    if (child(metric, "proposedReplicas").is_number())
-      value.proposed_replicas = static_cast<int>(integer(metric, "proposedReplicas"));
-    if (child(metric, "ageSeconds").is_number())
-      value.age_seconds = static_cast<int>(integer(metric, "ageSeconds"));
-    status.metrics.push_back(std::move(value));
-  }
-  if (const json& last = child(object, "lastDecision"); last.is_object()) {
-    LastDecision decision{.from = static_cast<int>(integer(last, "from")),
-                          .to = static_cast<int>(integer(last, "to")),
-                          .reason = text(last, "reason"),
-                          .message = text(last, "message"),
-                          .time = time(last, "time").value_or(WallTime{})};
-    for (const json& clamp : child(last, "clamps")) {
-      if (clamp.is_string()) decision.clamps.push_back(clamp.get<std::string>());
-    }
-    status.last_decision = std::move(decision);
-  }
-  status.last_scale_time = time(object, "lastScaleTime");
-  for (const json& condition : child(object, "conditions")) {
-    const std::string value = text(condition, "status");
-    status.conditions.push_back(
-        {.type = text(condition, "type"),
-         .status = value == "True"    ? ConditionStatus::kTrue
-                   : value == "False" ? ConditionStatus::kFalse
-                                      : ConditionStatus::kUnknown,
-         .observed_generation = integer(condition, "observedGeneration"),
-         .last_transition_time = time(condition, "lastTransitionTime").value_or(WallTime{}),
-         .reason = text(condition, "reason"),
-         .message = text(condition, "message")});
-  }
-  const json& history = child(object, "history");
-  for (const json& run : child(history, "recommendations")) {
-    status.history.recommendations.push_back(
-        {.replicas = static_cast<int>(integer(run, "replicas")),
-         .from = time(run, "from").value_or(WallTime{}),
-         .until = time(run, "until").value_or(WallTime{})});
-  }
-  for (const json& event : child(history, "scaleEvents")) {
-    status.history.scale_events.push_back({.change = static_cast<int>(integer(event, "change")),
-                                           .time = time(event, "time").value_or(WallTime{})});
-  }
-  return status;
 }
 
 }  // namespace
@@ -449,56 +428,6 @@ Result<ScalableApp> decode_scalable_app(const json& object) {
   app.spec = decode_spec(child(object, "spec"), app.problems);
   app.status = decode_status(child(object, "status"));
   return app;
-}
-
-std::string encode_status(const ScalableAppStatus& status) {
-  json object{{"observedGeneration", status.observed_generation},
-              {"selector", status.selector},
-              {"replicas", status.replicas},
-              {"desiredReplicas", status.desired_replicas},
-              {"readyReplicas", status.ready_replicas},
-              {"warmingReplicas", status.warming_replicas},
-              {"availableReplicas", status.available_replicas},
-              {"updatedReplicas", status.updated_replicas},
-              {"terminatingReplicas", status.terminating_replicas},
-              {"currentRevision", status.current_revision},
-              {"updatedRevision", status.updated_revision},
-              {"collisionCount", status.collision_count}};
-  for (const MetricStatus& metric : status.metrics) {
-    json entry{{"name", metric.name}, {"type", metric.type}, {"target", metric.target}};
-    if (!metric.current.empty()) entry["current"] = metric.current;
-    if (metric.proposed_replicas) entry["proposedReplicas"] = *metric.proposed_replicas;
-    if (metric.age_seconds) entry["ageSeconds"] = *metric.age_seconds;
-    if (!metric.missing.empty()) entry["missing"] = metric.missing;
-    object["metrics"].push_back(std::move(entry));
-  }
-  if (status.last_decision) {
-    const LastDecision& last = *status.last_decision;
-    object["lastDecision"] = {{"from", last.from},     {"to", last.to},
-                              {"reason", last.reason}, {"message", last.message},
-                              {"clamps", last.clamps}, {"time", format_rfc3339_micro(last.time)}};
-  }
-  if (status.last_scale_time) object["lastScaleTime"] = format_rfc3339_micro(*status.last_scale_time);
-  for (const Condition& condition : status.conditions) {
-    object["conditions"].push_back(
-        {{"type", condition.type},
-         {"status", status_text(condition.status)},
-         {"observedGeneration", condition.observed_generation},
-         {"lastTransitionTime", format_rfc3339(condition.last_transition_time)},
-         {"reason", condition.reason},
-         {"message", condition.message}});
-  }
-  for (const RecommendationRun& run : status.history.recommendations) {
-    object["history"]["recommendations"].push_back({{"replicas", run.replicas},
-                                                    {"from", format_rfc3339_micro(run.from)},
-                                                    {"until", format_rfc3339_micro(run.until)}});
-  }
-  for (const ScaleEvent& event : status.history.scale_events) {
-    object["history"]["scaleEvents"].push_back(
-        {{"change", event.change}, {"time", format_rfc3339_micro(event.time)}});
-  }
-  // Messages quote the world, and bytes that are not UTF-8 must not cost the whole status.
-  return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace scalableapp::api

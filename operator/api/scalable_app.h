@@ -55,11 +55,15 @@ struct MetricSpec {
   double target = 0;
   TargetType target_type =
       TargetType::kValue;  // Latency: kValue; CPU: utilization; QueueLength: kAverageValue.
-  LatencyModel latency_model = LatencyModel::kCapacity;
+  LatencyModel latency_model = LatencyModel::kCapacity;  // kRatio wherever there is a query.
   // QueueLength: the backlog should be gone within so long. Unset: target per replica only.
   std::optional<int> drain_seconds;
-  // QueueLength and Prometheus AverageValue: at or below it the app is idle (scale to zero); over it
-  // a pod is started.
+  // QueueLength: PromQL of jobs a second that arrive, and that all pods finish; empty: the built-in
+  // ones.
+  std::string arrival_query;
+  std::string completion_query;
+  // QueueLength and Prometheus AverageValue: at or below it the app is idle (scale to zero); over
+  // it a pod is started.
   double activation_threshold = 0;
   std::optional<Fallback> fallback;
   bool operator==(const MetricSpec&) const = default;
@@ -141,7 +145,7 @@ struct Schedule {
 enum class OutlierAction { kReport, kEject };
 struct Outliers {
   OutlierAction action = OutlierAction::kReport;
-  int max_ejected_percent = 20;  // Of the serving pods, at most so many are out of service at a time.
+  int max_ejected_percent = 20;  // Of the serving pods, at most so many are ejected at a time.
   bool operator==(const Outliers&) const = default;
 };
 
@@ -155,7 +159,8 @@ struct ScalableAppSpec {
   std::optional<Burst> burst;
   std::optional<Prediction> prediction;
   std::vector<Schedule> schedules;
-  int idle_seconds = 300;  // spec.scaleToZero.idleSeconds: idle for so long before min 0 is reached.
+  // spec.scaleToZero.idleSeconds: idle for so long before min 0 is reached.
+  int idle_seconds = 300;
   Outliers outliers;
   // spec.scaleDown.drainSeconds: a pod that is to go takes no new traffic for so long first.
   int drain_seconds = 5;
@@ -211,17 +216,19 @@ struct MetricMemory {
   std::optional<WallTime> missing_since;
   std::optional<WallTime> fallback_ended;  // Recovering since then.
 
-  // Latency, see scaling/capacity_model.h. Of the revision that served when it was learned.
-  double service_seconds = 0;   // Mean response time without waiting.
-  double quantile_seconds = 0;  // The quantile without waiting.
-  double servers = 0;           // How many requests a replica serves at a time, effectively.
-  double proven_rate = 0;       // The highest rate per replica at which the target was met, 1/s.
-  // An attempt to mend the latency by adding replicas; see scaling/capacity_model.h.
+  // Latency, see scaling/capacity_model.h.
+  std::optional<WallTime> learned_until;  // The last sample that was learned from.
+  double service_seconds = 0;             // Mean response time without waiting.
+  double quantile_seconds = 0;            // The quantile without waiting.
+  double servers = 0;      // How many requests a replica serves at a time, effectively.
+  double proven_rate = 0;  // The rate per replica at which the target was met, 1/s.
+  std::optional<WallTime> over_since;  // The quantile has been over the target since then.
+  // An attempt to mend that by adding replicas, and what it began with.
   std::optional<WallTime> trial_since;
-  double trial_seconds = 0;   // The quantile when it began.
-  double trial_rate = 0;      // The rate per replica when it began.
-  int trial_replicas = 0;     // The count when it began.
-  bool not_capacity_bound = false;
+  double trial_seconds = 0;  // The quantile.
+  double trial_rate = 0;     // Requests a second per replica.
+  int trial_replicas = 0;
+  bool not_capacity_bound = false;  // It did not help.
 
   // QueueLength: what a busy replica gets done, jobs a second.
   double jobs_per_second = 0;
@@ -271,7 +278,12 @@ struct ScalableApp {
 
 // Fails only where the object has no usable metadata; problems of the spec land in `problems`.
 Result<ScalableApp> decode_scalable_app(const nlohmann::json& object);
-// The JSON of the status object alone.
+// The JSON of the status object alone, and back; what is missing or mistyped there is its default.
 std::string encode_status(const ScalableAppStatus& status);
+ScalableAppStatus decode_status(const nlohmann::json& status);
+// The history alone, as in status.history, exact to the bit and the millisecond. kDecode if the
+// text is no JSON object.
+std::string encode_history(const ScalingHistory& history);
+Result<ScalingHistory> decode_history(std::string_view text);
 
 }  // namespace scalableapp::api

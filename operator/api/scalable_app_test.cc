@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace scalableapp::api {
@@ -50,10 +52,28 @@ TEST(ScalableApp, EachMistakeIsToldOnceWithItsFieldAndWhatItShouldBe) {
   };
   const json lat = minimal()["spec"]["metrics"][0];
   const json cpu{{"targetUtilization", 60}};
+  const auto schedule = [](const json& other) {
+    json object{{"name", "s"},
+                {"cron", "0 8 * * *"},
+                {"durationSeconds", 3600},
+                {"replicas", {{"min", 3}}}};
+    for (const auto& [name, value] : other.items()) object[name] = value;
+    return object;
+  };
+  const char* const kCronForm =
+      "spec.schedules[0].cron: must have five fields (minute, hour, day of month, month, day of "
+      "week), such as 30 11 * * 1-5";
+  const char* const kTimeZoneForm =
+      "spec.schedules[0].timeZone: must be the name of a time zone, such as UTC or Europe/Berlin";
   const Case cases[] = {
       {"/spec/replicas/max", 1, "spec.replicas.max: must be at least spec.replicas.min (2)"},
       {"/spec/replicas/max", nullptr, "spec.replicas.max: must be a whole number from 1 to 100000"},
-      {"/spec/replicas/min", 0, "spec.replicas.min: must be a whole number from 1 to 100000"},
+      {"/spec/replicas/max", 100'001,
+       "spec.replicas.max: must be a whole number from 1 to 100000"},
+      {"/spec/replicas/min", -1, "spec.replicas.min: must be a whole number from 0 to 100000"},
+      {"/spec/replicas/min", 0,
+       "spec.replicas.min: may be 0 only if there are metrics and each is a QueueLength or a "
+       "Prometheus with target.type AverageValue: no other can be measured without pods"},
       {"/spec/replicas/override", 11,
        "spec.replicas.override: must be from spec.replicas.min (2) to spec.replicas.max (10)"},
       {"/spec/replicas/override", 1,
@@ -73,6 +93,19 @@ TEST(ScalableApp, EachMistakeIsToldOnceWithItsFieldAndWhatItShouldBe) {
        "spec.metrics[0].latency.target: must be a duration over 0 such as 200ms"},
       {"/spec/metrics/0/latency/quantile", 1.5,
        "spec.metrics[0].latency.quantile: must be over 0 and under 1"},
+      {"/spec/metrics/0/latency/model", "Guess",
+       "spec.metrics[0].latency.model: must be Capacity or Ratio"},
+      {"/spec/metrics/0/latency", json{{"target", "1s"}, {"query", "up"}, {"model", "Capacity"}},
+       "spec.metrics[0].latency.model: must be Ratio where there is a query, whose load is not "
+       "known"},
+      {"/spec/metrics/0/fallback", json{{"failureSeconds", 60}},
+       "spec.metrics[0].fallback.replicas: must be a whole number from 1 to 100000"},
+      {"/spec/metrics/0/fallback", json{{"replicas", 11}},
+       "spec.metrics[0].fallback.replicas: must be from spec.replicas.min (2) to "
+       "spec.replicas.max (10)"},
+      {"/spec/metrics/0/fallback", json{{"replicas", 1}},
+       "spec.metrics[0].fallback.replicas: must be from spec.replicas.min (2) to "
+       "spec.replicas.max (10)"},
       {"/spec/metrics/0/latency/query", 3, "spec.metrics[0].latency.query: must be text"},
       {"/spec/metrics/1", json{{"name", "b"}, {"type", "CPU"}, {"cpu", {{"targetUtilization", 0}}}},
        "spec.metrics[1].cpu.targetUtilization: must be a whole number from 1 to 1000"},
@@ -88,6 +121,52 @@ TEST(ScalableApp, EachMistakeIsToldOnceWithItsFieldAndWhatItShouldBe) {
             {"type", "Prometheus"},
             {"prometheus", {{"query", "up"}, {"target", {{"value", 1}, {"type", "Utilization"}}}}}},
        "spec.metrics[1].prometheus.target.type: must be Value or AverageValue"},
+      {"/spec/metrics/1",
+       json{{"name", "b"},
+            {"type", "QueueLength"},
+            {"queueLength", {{"targetPerReplica", 2}, {"activationThreshold", "-1"}}}},
+       "spec.metrics[1].queueLength.activationThreshold: must be a quantity of at least 0 such as "
+       "5 or \"500m\""},
+      {"/spec/metrics/1",
+       json{{"name", "b"},
+            {"type", "Prometheus"},
+            {"prometheus",
+             {{"query", "up"},
+              {"target", {{"value", 1}, {"type", "Value"}}},
+              {"activationThreshold", 0}}}},
+       "spec.metrics[1].prometheus.activationThreshold: needs target.type to be AverageValue"},
+      {"/spec/burst", json{{"thresholdPercent", 100}},
+       "spec.burst.thresholdPercent: must be a whole number from 110 to 1000"},
+      {"/spec/prediction", json{{"historyDays", 31}},
+       "spec.prediction.historyDays: must be a whole number from 1 to 30"},
+      {"/spec/schedules/0", schedule({{"cron", "0 8 * *"}}), kCronForm},
+      {"/spec/schedules/0", schedule({{"cron", "@daily"}}), kCronForm},
+      {"/spec/schedules/0", schedule({{"cron", " 0 8 * * *"}}), kCronForm},
+      {"/spec/schedules/0", schedule({{"cron", "0 8 * * * "}}), kCronForm},
+      {"/spec/schedules/0", schedule({{"cron", "0 8 * * * *"}}), kCronForm},
+      {"/spec/schedules/0", schedule({{"cron", nullptr}}), kCronForm},
+      {"/spec/schedules/0", schedule({{"timeZone", "../etc"}}), kTimeZoneForm},
+      {"/spec/schedules/0", schedule({{"timeZone", "Europe/"}}), kTimeZoneForm},
+      {"/spec/schedules/0", schedule({{"timeZone", "Europe//Berlin"}}), kTimeZoneForm},
+      {"/spec/schedules/0", schedule({{"timeZone", ""}}), kTimeZoneForm},
+      {"/spec/schedules/0", schedule({{"durationSeconds", 59}}),
+       "spec.schedules[0].durationSeconds: must be a whole number from 60 to 604800"},
+      {"/spec/schedules/0", schedule({{"replicas", nullptr}}),
+       "spec.schedules[0].replicas: needs min or max"},
+      {"/spec/schedules/0", schedule({{"replicas", {{"max", 0}}}}),
+       "spec.schedules[0].replicas.max: must be a whole number from 1 to 100000"},
+      {"/spec/schedules/0", schedule({{"replicas", {{"min", 5}, {"max", 4}}}}),
+       "spec.schedules[0].replicas.min: must not be greater than max (4)"},
+      {"/spec/schedules/0", schedule({{"replicas", {{"min", 11}}}}),
+       "spec.schedules[0].replicas.min: must not be greater than spec.replicas.max (10)"},
+      {"/spec/schedules", json::array({schedule({}), schedule({})}),
+       "spec.schedules[1].name: \"s\" is used twice; names must differ"},
+      {"/spec/scaleToZero", json{{"idleSeconds", -1}},
+       "spec.scaleToZero.idleSeconds: must be a whole number from 0 to 86400"},
+      {"/spec/scaleDown", json{{"drainSeconds", 601}},
+       "spec.scaleDown.drainSeconds: must be a whole number from 0 to 600"},
+      {"/spec/outliers", json{{"action", "Kill"}},
+       "spec.outliers.action: must be Report or Eject"},
       {"/spec/behavior", json{{"scaleUp", {{"tolerance", 2}}}},
        "spec.behavior.scaleUp.tolerance: must be from 0 to under 1, such as 0.1"},
       {"/spec/behavior", json{{"scaleDown", {{"selectPolicy", "Fast"}}}},
@@ -173,6 +252,79 @@ TEST(ScalableApp, TargetsAreInTheMetricsOwnUnit) {
                      .target_type = TargetType::kAverageValue}));
 }
 
+TEST(ScalableApp, ALatencyWithAQueryOfItsOwnGoesByRatio) {
+  json object = minimal();
+  const auto model = [&] {
+    const auto app = decode_scalable_app(object);
+    EXPECT_THAT(app->problems, IsEmpty());
+    return app->spec.metrics.at(0).latency_model;
+  };
+  json& latency = object["spec"]["metrics"][0]["latency"];
+  EXPECT_EQ(model(), LatencyModel::kCapacity);
+  latency["model"] = "Ratio";
+  EXPECT_EQ(model(), LatencyModel::kRatio);
+  latency["query"] = "max(slowest_seconds)";
+  EXPECT_EQ(model(), LatencyModel::kRatio);
+  latency.erase("model");
+  EXPECT_EQ(model(), LatencyModel::kRatio);
+}
+
+TEST(ScalableApp, AnEmptyBlockTurnsBurstAndPredictionOn) {
+  json object = minimal();
+  const auto off = decode_scalable_app(object)->spec;
+  EXPECT_FALSE(off.burst);
+  EXPECT_FALSE(off.prediction);
+  object["spec"]["burst"] = json::object();
+  object["spec"]["prediction"] = json::object();
+  const auto on = decode_scalable_app(object)->spec;
+  EXPECT_EQ(on.burst, (Burst{.threshold_percent = 200, .window_seconds = 60}));
+  EXPECT_EQ(on.prediction, (Prediction{.history_days = 15, .max_error_percent = 50}));
+}
+
+TEST(ScalableApp, PredictionNeedsAMetric) {
+  json object = minimal();
+  object["spec"]["prediction"] = json::object();
+  object["spec"]["metrics"] = json::array();
+  EXPECT_THAT(decode_scalable_app(object)->problems,
+              ElementsAre("spec.prediction: needs at least one metric in spec.metrics"));
+}
+
+TEST(ScalableApp, PodsCanBeEjectedOnlyThroughTheirGate) {
+  json object = minimal();
+  object["spec"]["outliers"] = {{"action", "Eject"}};
+  EXPECT_THAT(decode_scalable_app(object)->problems, IsEmpty());
+  object["spec"]["readiness"] = {{"gate", false}};
+  EXPECT_THAT(decode_scalable_app(object)->problems,
+              ElementsAre("spec.outliers.action: Eject needs spec.readiness.gate to be true"));
+}
+
+TEST(ScalableApp, OnlyWhatCanBeMeasuredWithoutPodsScalesToZero) {
+  const char* queue = R"({"name":"q","type":"QueueLength","queueLength":{"targetPerReplica":5}})";
+  const char* average =
+      R"({"name":"a","type":"Prometheus","prometheus":{"query":"up","target":{"value":5}}})";
+  const char* value =
+      R"({"name":"v","type":"Prometheus",
+          "prometheus":{"query":"up","target":{"type":"Value","value":5}}})";
+  const char* latency = R"({"name":"l","type":"Latency","latency":{"target":"200ms"}})";
+  const char* cpu = R"({"name":"c","type":"CPU","cpu":{"targetUtilization":60}})";
+  const auto may = [](std::initializer_list<const char*> metrics) {
+    json object = minimal();
+    object["spec"]["replicas"]["min"] = 0;
+    object["spec"]["metrics"] = json::array();
+    for (const char* metric : metrics) object["spec"]["metrics"].push_back(json::parse(metric));
+    const auto app = decode_scalable_app(object);
+    EXPECT_EQ(app->spec.min_replicas, 0);
+    return app->problems.empty();
+  };
+  EXPECT_TRUE(may({queue}));
+  EXPECT_TRUE(may({average}));
+  EXPECT_TRUE(may({queue, average}));
+  EXPECT_FALSE(may({}));
+  EXPECT_FALSE(may({value}));
+  EXPECT_FALSE(may({queue, latency}));
+  EXPECT_FALSE(may({queue, cpu}));
+}
+
 TEST(ScalableApp, OnlyTheOperatorsOwnAnnotationsAreKept) {
   json object = minimal();
   object["metadata"]["annotations"] = {{"kubectl.kubernetes.io/last-applied-configuration", "{}"},
@@ -192,6 +344,51 @@ TEST(ScalableApp, ASpecOfAnyShapeIsReadWithoutHarm) {
   EXPECT_FALSE(decode_scalable_app(json::parse("[]")));
 }
 
+// Numbers and times that a careless format would round.
+ScalingHistory full_history() {
+  const WallTime time = parse_rfc3339("2026-01-31T12:00:00.001Z").value();
+  return {.recommendations = {{5, time, time + seconds{3}}},
+          .scale_events = {{2, time}, {-1, time + milliseconds{999}}},
+          .metrics = {{.name = "latency",
+                       .missing_since = time,
+                       .fallback_ended = time + milliseconds{7},
+                       .service_seconds = 1.0 / 3,
+                       .quantile_seconds = 0.1 + 0.2,
+                       .servers = 4,
+                       .proven_rate = 12345.678901234567,
+                       .trial_since = time - milliseconds{1},
+                       .trial_seconds = 5e-324,
+                       .trial_rate = 1e300,
+                       .trial_replicas = 7,
+                       .not_capacity_bound = true},
+                      {.name = "new"},
+                      {.name = "backlog", .jobs_per_second = 2.0 / 7}},
+          .burst_over = time + milliseconds{10},
+          .idle_since = time + milliseconds{20},
+          .warm_up_seconds = 11.000000000000002,
+          .warm_up_seen = time + milliseconds{30}};
+}
+
+TEST(ScalableApp, AHistoryIsTheSameToTheBitAfterTheWayThroughText) {
+  EXPECT_EQ(decode_history(encode_history(full_history())).value(), full_history());
+  EXPECT_EQ(decode_history(encode_history({})).value(), ScalingHistory{});
+  EXPECT_EQ(encode_history({}), "{}");
+}
+
+TEST(ScalableApp, WhatIsNoHistoryIsAnError) {
+  for (const char* text : {"", "[]", "3", "{", "null"}) {
+    const auto history = decode_history(text);
+    ASSERT_FALSE(history) << text;
+    EXPECT_EQ(history.error().code, ErrorCode::kDecode);
+  }
+}
+
+TEST(ScalableApp, ANumberThatIsNoneIsNotWritten) {
+  ScalingHistory history{.warm_up_seconds = std::numeric_limits<double>::infinity()};
+  history.metrics = {{.name = "m", .servers = std::nan("")}};
+  EXPECT_EQ(encode_history(history), R"({"metrics":[{"name":"m"}]})");
+}
+
 TEST(ScalableApp, StatusSurvivesTheWayToTheServerAndBack) {
   ScalableAppStatus status{
       .observed_generation = 3, .selector = "a=b", .replicas = 4, .desired_replicas = 5};
@@ -205,7 +402,7 @@ TEST(ScalableApp, StatusSurvivesTheWayToTheServerAndBack) {
   status.last_decision = LastDecision{3, 5, "MetricAboveTarget", "3 -> 5", {"maxReplicas"}, time};
   status.conditions = {{"Ready", ConditionStatus::kTrue, 3,
                         parse_rfc3339("2026-01-31T12:00:00Z").value(), "AllReplicasReady", ""}};
-  status.history = {{{5, time, time + seconds{3}}}, {{2, time}}};
+  status.history = full_history();
   json object = minimal();
   object["status"] = json::parse(encode_status(status));
   EXPECT_EQ(decode_scalable_app(object)->status, status);
@@ -224,7 +421,7 @@ TEST(ScalableApp, AStatusOfAnyShapeIsReadWithoutHarm) {
   json object = minimal();
   for (
       const char* text :
-      {"3", "[]",
+      {"3", "[]", R"({"history":{"metrics":[3,{"servers":"4","trialSince":1}],"idleSince":[]}})",
        R"({"metrics":"x","conditions":{"a":1},"history":[],"lastDecision":{"clamps":[1]},"replicas":"4"})"}) {
     object["status"] = json::parse(text);
     EXPECT_TRUE(decode_scalable_app(object)) << text;

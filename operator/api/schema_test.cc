@@ -337,7 +337,25 @@ TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
   status.last_decision = LastDecision{3, 5, "MetricAboveTarget", "3 -> 5", {"maxReplicas"}, time};
   status.last_scale_time = time;
   status.conditions = {{"Ready", ConditionStatus::kTrue, 3, time, "AllReplicasReady", "all"}};
-  status.history = {{{5, time, time}}, {{2, time}}};
+  status.history = {.recommendations = {{5, time, time}},
+                    .scale_events = {{2, time}},
+                    .metrics = {{.name = "m",
+                                 .missing_since = time,
+                                 .fallback_ended = time,
+                                 .service_seconds = 0.5,
+                                 .quantile_seconds = 0.5,
+                                 .servers = 0.5,
+                                 .proven_rate = 0.5,
+                                 .trial_since = time,
+                                 .trial_seconds = 0.5,
+                                 .trial_rate = 0.5,
+                                 .trial_replicas = 2,
+                                 .not_capacity_bound = true,
+                                 .jobs_per_second = 0.5}},
+                    .burst_over = time,
+                    .idle_since = time,
+                    .warm_up_seconds = 0.5,
+                    .warm_up_seen = time};
   const json object{{"status", json::parse(encode_status(status))}};
   const Place place{schema()["properties"]["status"], json::json_pointer{"/status"}};
 

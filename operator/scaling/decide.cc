@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "operator/scaling/combine.h"
 #include "operator/scaling/explain.h"
 #include "operator/scaling/limits.h"
+#include "operator/scaling/outliers.h"
 #include "operator/scaling/signal.h"
 #include "operator/scaling/stabilize.h"
+#include "operator/scaling/warm_up.h"
 
 namespace scalableapp::scaling {
 namespace {
@@ -23,12 +26,25 @@ struct ClampReason {
   bool is_limit;  // Shows in ScalingLimited: what stands in the way is not just time or data.
 };
 constexpr ClampReason kClampReasons[] = {
-    {"missingMetrics", "PartialMetrics", false}, {"override", "ManualOverride", false},
-    {"stabilization", "Stabilizing", false},     {"restartHold", "Restarted", false},
-    {"scaleUpPolicy", "LimitedByPolicy", true},  {"scaleDownPolicy", "LimitedByPolicy", true},
-    {"rolloutHold", "RolloutHold", true},        {"minReplicas", "AtMinReplicas", true},
+    {"forecast", "Forecast", false},
+    {"missingMetrics", "PartialMetrics", false},
+    {"override", "ManualOverride", false},
+    {"stabilization", "Stabilizing", false},
+    {"restartHold", "Restarted", false},
+    {"burst", "Burst", false},
+    {"recovery", "Recovering", false},
+    {"scaleUpPolicy", "LimitedByPolicy", true},
+    {"scaleDownPolicy", "LimitedByPolicy", true},
+    {"rolloutHold", "RolloutHold", true},
+    {"idle", "WaitingForIdle", false},
+    {"scaleToZero", "Idle", false},
+    {"minReplicas", "AtMinReplicas", true},
     {"maxReplicas", "AtMaxReplicas", true},
+    {"scheduledMin", "Scheduled", true},
+    {"scheduledMax", "Scheduled", true},
 };
+// After a fallback the count goes down no faster than this.
+const api::ScalingRules kRecoveryRules{.policies = {{api::PolicyType::kPercent, 10, 15}}};
 const ClampReason* find_clamp(std::string_view clamp) {
   const auto* found = std::ranges::find(kClampReasons, clamp, &ClampReason::clamp);
   return found == std::end(kClampReasons) ? nullptr : found;
@@ -43,7 +59,7 @@ const MetricReading* find_reading(const Observation& observation, std::string_vi
 std::string missing_metrics(std::span<const Signal> signals) {
   std::vector<std::string> missing;
   for (const Signal& signal : signals) {
-    if (!signal.proposal) {
+    if (!signal.proposal || signal.fallback) {
       missing.push_back(fmt::format("{} ({})", signal.metric->name, signal.missing));
     }
   }
@@ -61,35 +77,169 @@ class Pipeline {
     decision_.clamps.emplace_back(name);
     replicas_ = after;
   }
+  bool has(std::string_view name) const {
+    return std::ranges::find(decision_.clamps, name) != decision_.clamps.end();
+  }
 
  private:
   Decision& decision_;
   int replicas_;
 };
 
+// The memory of each of spec.metrics, in their order; of a metric that is new it is empty.
+void align_memory(const api::ScalableAppSpec& spec, std::vector<api::MetricMemory>& memory) {
+  const bool aligned = std::ranges::equal(memory, spec.metrics, {}, &api::MetricMemory::name,
+                                          &api::MetricSpec::name);
+  if (aligned) return;
+  std::vector<api::MetricMemory> fresh;
+  fresh.reserve(spec.metrics.size());
+  for (const auto& metric : spec.metrics) {
+    const auto found = std::ranges::find(memory, metric.name, &api::MetricMemory::name);
+    fresh.push_back(found != memory.end() ? std::move(*found) : api::MetricMemory{.name = metric.name});
+  }
+  memory = std::move(fresh);
+}
+
+// What a forecast may add: the expected load, believed the less the more such forecasts erred.
+struct Prediction {
+  int replicas = 0;
+  std::string detail;
+  double highest_error = 0;
+  bool has_forecast = false;
+};
+Prediction predict(const api::ScalableAppSpec& spec, const Observation& observation,
+                   std::span<const Signal> signals) {
+  Prediction prediction;
+  if (!spec.prediction) return prediction;
+  for (const Forecast& forecast : observation.forecasts) {
+    const auto signal = std::ranges::find_if(
+        signals, [&](const Signal& s) { return s.metric->name == forecast.metric; });
+    if (signal == signals.end()) continue;
+    prediction.has_forecast = true;
+    prediction.highest_error = std::max(prediction.highest_error, forecast.error);
+    if (!signal->proposal || signal->fallback || !(signal->load_per_replica > 0)) continue;
+    const double weight = std::clamp(1 - 100 * forecast.error / spec.prediction->max_error_percent, 0.0, 1.0);
+    const double believed = signal->load + weight * (forecast.expected - signal->load);
+    if (!(believed > signal->load)) continue;
+    const double needed = std::min(std::ceil(believed / signal->load_per_replica - 1e-9), 1e6);
+    if (needed <= prediction.replicas) continue;
+    prediction.replicas = static_cast<int>(needed);
+    prediction.detail = fmt::format("the forecast of {:.4g} for {} (now {:.4g}; {}; {:.0f}% error so far)",
+                                    forecast.expected, forecast.metric, signal->load, forecast.basis,
+                                    100 * forecast.error);
+  }
+  return prediction;
+}
+
+struct Bounds {
+  int min = 0;
+  int max = 0;
+  std::string min_by, max_by;  // Names of the schedules that set them; empty: the spec.
+};
+// The highest floor and the lowest ceiling; a floor over the ceiling is kept.
+Bounds bounds_of(const api::ScalableAppSpec& spec, const Observation& observation) {
+  Bounds bounds{spec.min_replicas, spec.max_replicas, {}, {}};
+  for (const ActiveSchedule& schedule : observation.schedules) {
+    if (schedule.min_replicas && *schedule.min_replicas > bounds.min) {
+      bounds.min = std::min(*schedule.min_replicas, spec.max_replicas);
+      bounds.min_by = schedule.name;
+    }
+    if (schedule.max_replicas && *schedule.max_replicas < bounds.max) {
+      bounds.max = *schedule.max_replicas;
+      bounds.max_by = schedule.name;
+    }
+  }
+  if (bounds.min > bounds.max) {
+    bounds.max = bounds.min;
+    bounds.max_by = bounds.min_by;
+  }
+  return bounds;
+}
+
+// Whether the app may have no pod at all: with min 0, once every metric has been at or under its
+// activation threshold for idleSeconds.
+bool keep_idle(WallTime now, const api::ScalableAppSpec& spec, std::span<const Signal> signals,
+               api::ScalingHistory& history) {
+  const bool idle = spec.min_replicas == 0 && !signals.empty() &&
+                    std::ranges::all_of(signals, &Signal::is_idle_total);
+  if (!idle) {
+    history.idle_since.reset();
+  } else if (!history.idle_since || *history.idle_since > now) {
+    history.idle_since = now;
+  }
+  return idle && now >= *history.idle_since + seconds{spec.idle_seconds};
+}
+
+// Keeps when a burst was last asked for; whether the app is in one.
+bool keep_burst(WallTime now, const api::ScalableAppSpec& spec, int current, int recommended,
+                api::ScalingHistory& history) {
+  if (!spec.burst) {
+    history.burst_over.reset();
+    return false;
+  }
+  if (recommended > current &&
+      100 * std::int64_t{recommended} >= std::int64_t{spec.burst->threshold_percent} * current) {
+    history.burst_over = now;
+  }
+  if (!history.burst_over) return false;
+  history.burst_over = std::min(*history.burst_over, now);
+  if (now < *history.burst_over + seconds{spec.burst->window_seconds}) return true;
+  history.burst_over.reset();
+  return false;
+}
+
+bool is_recovering(WallTime now, const api::ScalableAppSpec& spec, const api::ScalingHistory& history) {
+  const seconds window{2 * std::max(60, spec.behavior.scale_down.stabilization_window_seconds)};
+  return std::ranges::any_of(history.metrics, [&](const auto& memory) {
+    return memory.fallback_ended && now < *memory.fallback_ended + window;
+  });
+}
+
+void hold_down(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
+               bool in_burst, Pipeline& pipeline) {
+  const int current = observation.current_replicas;
+  if (pipeline.replicas() >= current) return;
+  if (observation.observing_since) {
+    const seconds hold = std::clamp(seconds{spec.behavior.scale_down.stabilization_window_seconds},
+                                    kMinRestartHold, kMaxRestartHold);
+    if (now < *observation.observing_since + hold) {
+      pipeline.clamp("restartHold", current,
+                     fmt::format("the operator's first {} of watching", format_duration(hold)));
+      return;
+    }
+  }
+  if (in_burst) {
+    pipeline.clamp("burst", current,
+                   fmt::format("a burst to be {} ago", format_duration(seconds{spec.burst->window_seconds})));
+  }
+}
+
 void apply_behavior(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
-                    Decision& decision, Pipeline& pipeline) {
+                    bool in_burst, Decision& decision, Pipeline& pipeline) {
   const int current = observation.current_replicas;
   const api::Behavior& behavior = spec.behavior;
-  const int stable = stabilize(now, current, behavior, decision.history.recommendations);
+  const auto& events = decision.history.scale_events;
+  // A burst does not wait for an upward window either.
+  const int stable = in_burst && pipeline.replicas() > current
+                         ? pipeline.replicas()
+                         : stabilize(now, current, behavior, decision.history.recommendations);
   if (stable != pipeline.replicas()) {
     const auto& rules = pipeline.replicas() > current ? behavior.scale_up : behavior.scale_down;
     pipeline.clamp("stabilization", stable,
                    fmt::format("the {} stabilization window",
                                format_duration(seconds{rules.stabilization_window_seconds})));
   }
-  if (pipeline.replicas() < current && observation.observing_since) {
-    const seconds hold = std::clamp(seconds{behavior.scale_down.stabilization_window_seconds},
-                                    kMinRestartHold, kMaxRestartHold);
-    if (now < *observation.observing_since + hold) {
-      pipeline.clamp("restartHold", current,
-                     fmt::format("the operator's first {} of watching", format_duration(hold)));
+  hold_down(now, spec, observation, in_burst, pipeline);
+  const bool up = pipeline.replicas() > current;
+  if (!up && pipeline.replicas() < current && is_recovering(now, spec, decision.history)) {
+    const Limit limit = limit_rate(now, current, pipeline.replicas(), {.scale_down = kRecoveryRules}, events);
+    if (limit.replicas != pipeline.replicas()) {
+      pipeline.clamp("recovery", limit.replicas, "the recovery after a fallback, 10%/15s");
     }
   }
-  const bool up = pipeline.replicas() > current;
-  Limit limit =
-      limit_rate(now, current, pipeline.replicas(), behavior, decision.history.scale_events);
-  if (limit.replicas != pipeline.replicas()) {
+  const bool is_free = up && in_burst && behavior.scale_up.select_policy != api::SelectPolicy::kDisabled;
+  Limit limit = limit_rate(now, current, pipeline.replicas(), behavior, events);
+  if (limit.replicas != pipeline.replicas() && !is_free) {
     pipeline.clamp(up ? "scaleUpPolicy" : "scaleDownPolicy", limit.replicas,
                    std::move(limit.policy));
   }
@@ -98,9 +248,42 @@ void apply_behavior(WallTime now, const api::ScalableAppSpec& spec, const Observ
   }
 }
 
+// To zero and back from it, and the bounds, which always hold.
+void apply_bounds(const api::ScalableAppSpec& spec, const Observation& observation, bool may_be_zero,
+                  Pipeline& pipeline) {
+  const int current = observation.current_replicas;
+  const Bounds bounds = bounds_of(spec, observation);
+  const bool is_held = pipeline.has("restartHold") || pipeline.has("rolloutHold");
+  if (bounds.min == 0 && current > 0) {
+    if (may_be_zero && !is_held && pipeline.replicas() != 0) {
+      pipeline.clamp("scaleToZero", 0,
+                     fmt::format("being idle for {}", format_duration(seconds{spec.idle_seconds})));
+    } else if (!may_be_zero && pipeline.replicas() == 0) {
+      pipeline.clamp("idle", 1, fmt::format("{} of being idle", format_duration(seconds{spec.idle_seconds})));
+    }
+  }
+  if (pipeline.replicas() < bounds.min) {
+    if (bounds.min_by.empty()) {
+      pipeline.clamp("minReplicas", bounds.min, fmt::format("the minimum of {}", bounds.min));
+    } else {
+      pipeline.clamp("scheduledMin", bounds.min,
+                     fmt::format("the minimum of {} of schedule {}", bounds.min, bounds.min_by));
+    }
+  } else if (pipeline.replicas() > bounds.max) {
+    if (bounds.max_by.empty()) {
+      pipeline.clamp("maxReplicas", bounds.max, fmt::format("the maximum of {}", bounds.max));
+    } else {
+      pipeline.clamp("scheduledMax", bounds.max,
+                     fmt::format("the maximum of {} of schedule {}", bounds.max, bounds.max_by));
+    }
+  }
+}
+
 const char* reason_without_clamp(const Combined& combined, std::span<const Signal> signals,
                                  const Decision& decision) {
-  if (decision.replicas > decision.from) return "MetricAboveTarget";
+  if (decision.replicas > decision.from) {
+    return decision.in_burst ? "Burst" : "MetricAboveTarget";
+  }
   if (decision.replicas < decision.from) return "MetricBelowTarget";
   if (signals.empty()) return "NoMetrics";
   if (combined.usable == 0) return combined.only_waiting ? "WaitingForPods" : "MetricsUnavailable";
@@ -172,6 +355,68 @@ Condition scaling_limited(const Decision& decision) {
   return condition;
 }
 
+Condition not_capacity_bound(std::span<const Signal> signals) {
+  Condition condition{.type = "LatencyNotCapacityBound",
+                      .status = ConditionStatus::kFalse,
+                      .reason = "CapacityHelps",
+                      .message = "nothing says that more replicas would not help"};
+  for (const Signal& signal : signals) {
+    if (!signal.not_capacity_bound) continue;
+    condition.status = ConditionStatus::kTrue;
+    condition.reason = "ReplicasDoNotHelp";
+    condition.message = fmt::format(
+        "{} stays over its target of {} though replicas were added and each has less to do: look at what the "
+        "app waits for; no more are added",
+        signal.metric->name, format_value(signal.metric->type, signal.metric->target));
+  }
+  return condition;
+}
+
+Condition prediction_active(const api::ScalableAppSpec& spec, const Prediction& prediction) {
+  Condition condition{.type = "PredictionActive", .status = ConditionStatus::kFalse};
+  if (!prediction.has_forecast) {
+    condition.reason = "NoForecast";
+    condition.message = "there is no history to forecast from yet";
+  } else if (100 * prediction.highest_error >= spec.prediction->max_error_percent) {
+    condition.reason = "ErrorTooHigh";
+    condition.message = fmt::format("forecasts were off by {:.0f}%, at {}% they have no say",
+                                    100 * prediction.highest_error, spec.prediction->max_error_percent);
+  } else {
+    condition.status = ConditionStatus::kTrue;
+    condition.reason = "ForecastsHold";
+    condition.message = fmt::format("forecasts were off by {:.0f}%", 100 * prediction.highest_error);
+  }
+  return condition;
+}
+
+Condition pod_outliers(const std::vector<Outlier>& outliers) {
+  Condition condition{.type = "PodOutliers",
+                      .status = ConditionStatus::kFalse,
+                      .reason = "NoOutliers",
+                      .message = "no pod is much slower or fails more often than the others"};
+  if (outliers.empty()) return condition;
+  condition.status = ConditionStatus::kTrue;
+  condition.reason = "OutliersFound";
+  condition.message.clear();
+  for (const Outlier& outlier : outliers) {
+    condition.message += fmt::format("{}{}: {}", condition.message.empty() ? "" : "; ", outlier.pod, outlier.why);
+  }
+  return condition;
+}
+
+Condition scaled_to_zero(const api::ScalableAppSpec& spec, const Decision& decision) {
+  Condition condition{.type = "ScaledToZero", .status = ConditionStatus::kFalse, .reason = "NotIdle"};
+  if (decision.replicas == 0) {
+    condition.status = ConditionStatus::kTrue;
+    condition.reason = "Idle";
+    condition.message = "there is nothing to do; the first thing over an activation threshold starts a pod";
+  } else {
+    condition.message = fmt::format("idle for {} in a row takes the app to zero",
+                                    format_duration(seconds{spec.idle_seconds}));
+  }
+  return condition;
+}
+
 api::MetricStatus to_status(const Signal& signal) {
   const api::MetricSpec& metric = *signal.metric;
   api::MetricStatus status;
@@ -196,13 +441,19 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   Decision decision;
   decision.from = current;
   decision.history = history;
+  align_memory(spec, decision.history.metrics);
+  learn_warm_up(now, observation, decision.history);
+  decision.outliers = find_outliers(spec, observation);
+  std::vector<std::string_view> outliers;
+  for (const Outlier& outlier : decision.outliers) outliers.emplace_back(outlier.pod);
 
   std::vector<Signal> signals;
   signals.reserve(spec.metrics.size());
   decision.metrics.reserve(spec.metrics.size());
-  for (const auto& metric : spec.metrics) {
-    signals.push_back(
-        evaluate(now, spec, metric, find_reading(observation, metric.name), observation));
+  for (std::size_t i = 0; i < spec.metrics.size(); ++i) {
+    const api::MetricSpec& metric = spec.metrics[i];
+    signals.push_back(evaluate(now, spec, metric, find_reading(observation, metric.name), observation,
+                               outliers, decision.history.metrics[i]));
     decision.metrics.push_back(to_status(signals.back()));
   }
 
@@ -211,8 +462,12 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
       {"metrics", current, combined.proposed,
        fmt::format("{} of {} metrics have a value", combined.usable, signals.size())});
   Pipeline pipeline(decision, combined.proposed);
-  if (combined.replicas != combined.proposed && !spec.override_replicas) {
-    pipeline.clamp("missingMetrics", combined.replicas,
+  const Prediction prediction = predict(spec, observation, signals);
+  if (prediction.replicas > pipeline.replicas() && !spec.override_replicas) {
+    pipeline.clamp("forecast", prediction.replicas, prediction.detail);
+  }
+  if (combined.missing > 0 && pipeline.replicas() < current && !spec.override_replicas) {
+    pipeline.clamp("missingMetrics", current,
                    fmt::format("missing metrics: {}", missing_metrics(signals)));
   }
   if (spec.override_replicas) {
@@ -221,15 +476,11 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   }
   decision.history_changed_materially =
       record(now, current, pipeline.replicas(), spec, decision.history.recommendations);
+  const bool may_be_zero = keep_idle(now, spec, signals, decision.history);
+  decision.in_burst = keep_burst(now, spec, current, pipeline.replicas(), decision.history);
   if (!spec.override_replicas) {
-    apply_behavior(now, spec, observation, decision, pipeline);
-    if (pipeline.replicas() < spec.min_replicas) {
-      pipeline.clamp("minReplicas", spec.min_replicas,
-                     fmt::format("the minimum of {}", spec.min_replicas));
-    } else if (pipeline.replicas() > spec.max_replicas) {
-      pipeline.clamp("maxReplicas", spec.max_replicas,
-                     fmt::format("the maximum of {}", spec.max_replicas));
-    }
+    apply_behavior(now, spec, observation, decision.in_burst, decision, pipeline);
+    apply_bounds(spec, observation, may_be_zero, pipeline);
   }
   decision.replicas = pipeline.replicas();
 
@@ -244,6 +495,14 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
     decision.reason = "WaitingForPods";
   decision.conditions = {scaling_active(spec, combined, signals), scaling_limited(decision),
                          metrics_available(combined, signals)};
+  if (std::ranges::any_of(spec.metrics, [](const auto& metric) {
+        return metric.type == api::MetricType::kLatency && metric.query.empty();
+      })) {
+    decision.conditions.push_back(not_capacity_bound(signals));
+    decision.conditions.push_back(pod_outliers(decision.outliers));
+  }
+  if (spec.prediction) decision.conditions.push_back(prediction_active(spec, prediction));
+  if (spec.min_replicas == 0) decision.conditions.push_back(scaled_to_zero(spec, decision));
   decision.message = sentence(spec, decision, signals);
   return decision;
 }

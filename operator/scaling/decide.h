@@ -4,17 +4,24 @@
 // The pipeline, in this order; each step that changes the number is listed in Decision::steps, and
 // its name in Decision::clamps:
 //   metrics         every metric proposes a count, the highest wins (signal.h, combine.h)
+//   forecast        up to what the load expected by the time a pod would be warm needs (warm_up.h)
 //   missingMetrics  with any metric missing the result is not under the current count
 //   override        spec.replicas.override within [1, max] ends the pipeline
 //   stabilization   down only to the highest recommendation of the scaleDown window, up only to the
 //                   lowest of the scaleUp window (stabilize.h)
 //   restartHold     a process that has just begun to observe the app does not scale down
+//   burst           no scale-down until the last burst is spec.burst.windowSeconds ago; on the way up
+//                   a burst skips stabilization and policies
+//   recovery        after a fallback down by at most 10 % per 15 s
 //   scaleUpPolicy, scaleDownPolicy   at most so many per period (limits.h)
 //   rolloutHold     no scale-down while a rollout is in flight
-//   minReplicas, maxReplicas         always hold, whatever the steps before said
+//   idle, scaleToZero                with min 0: to zero only after spec.scaleToZero.idleSeconds, and
+//                   then at once
+//   minReplicas, maxReplicas, scheduledMin, scheduledMax   always hold, whatever came before
 //
 // Decision::reason is one of:
 //   MetricAboveTarget   up to what the metrics need
+//   Burst               the same, in a burst
 //   MetricBelowTarget   down to what the metrics need
 //   WithinTolerance     every metric is near its target
 //   NoChangeNeeded      the metrics need the current count
@@ -22,14 +29,15 @@
 //   MetricsUnavailable  no metric has a value
 //   WaitingForPods      no pod serves yet, so nothing can be measured
 // or, if a step changed the number, the last one's:
-//   PartialMetrics (or WaitingForPods), ManualOverride, Stabilizing, Restarted, LimitedByPolicy,
-//   RolloutHold, AtMinReplicas, AtMaxReplicas
+//   Forecast, PartialMetrics (or WaitingForPods), ManualOverride, Stabilizing, Restarted, Burst,
+//   Recovering, LimitedByPolicy, RolloutHold, WaitingForIdle, Idle, AtMinReplicas, AtMaxReplicas,
+//   Scheduled
 //
 // Where this is stricter than HPA v2: the history outlives a restart, and a restarted operator does
 // not scale down before it has seen enough; while metrics are missing the current count is recorded
 // as the recommendation, so that a returning metric waits for a whole window before it scales down;
-// nothing is scaled down in a rollout. Where it differs: a count outside [min, max] goes to what
-// the metrics need within them, not just to the bound.
+// nothing is scaled down in a rollout; a fallback only adds. Where it differs: a count outside
+// [min, max] goes to what the metrics need within them, not just to the bound.
 #pragma once
 
 #include <string>
@@ -65,7 +73,9 @@ struct Decision {
   std::vector<api::MetricStatus> metrics;  // In the order of spec.metrics.
   std::vector<std::string> clamps;
   std::vector<Outlier> outliers;  // By pod name.
-  // ScalingActive, ScalingLimited, MetricsAvailable; times and generation are left to the caller.
+  // ScalingActive, ScalingLimited, MetricsAvailable; with a built-in Latency LatencyNotCapacityBound
+  // and PodOutliers, with prediction PredictionActive, with min 0 ScaledToZero. Times and generation
+  // are left to the caller.
   std::vector<api::Condition> conditions;
   // To be passed to the next decide(). With paused or dry_run it holds no event of this decision,
   // because nobody acts on it.
@@ -73,6 +83,7 @@ struct Decision {
   // A restart would lose something with the history as it was before: worth a write of status.
   // False while the same recommendation merely goes on.
   bool history_changed_materially = false;
+  bool in_burst = false;
   bool operator==(const Decision&) const = default;
 };
 

@@ -5,12 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
 namespace scalableapp::scaling {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // A sentence that names more metrics is not read; status.metrics has them all.
 constexpr std::size_t kMetricsNamed = 3;
@@ -18,10 +15,29 @@ constexpr std::size_t kMetricsNamed = 3;
 std::string clause_of(const Signal& signal) {
   const api::MetricSpec& metric = *signal.metric;
   if (signal.idle) return fmt::format("{} idle needs {}", metric.name, *signal.proposal);
+  if (signal.fallback) {
+    return fmt::format("{} missing ({}), its fallback is {}", metric.name, signal.missing,
+                       metric.fallback->replicas);
+  }
   if (!signal.proposal) return fmt::format("{} missing ({})", metric.name, signal.missing);
   const std::string value = format_value(metric.type, *signal.value);
   const std::string target =
       format_value(metric.type, metric.target) + (is_total(metric) ? " per replica" : "");
+  if (signal.by_drain) {
+    return fmt::format("{} {} and {:.3g} more a second, to be gone within {}, needs {}", metric.name, value,
+                       signal.load, format_duration(seconds{*metric.drain_seconds}), *signal.proposal);
+  }
+  if (signal.not_capacity_bound) {
+    return fmt::format("{} {} over {} is not for want of replicas", metric.name, value, target);
+  }
+  if (signal.by_capacity) {
+    const char* relation = signal.ratio > 1 ? "over" : "within";
+    const std::string load = fmt::format("at {:.4g} req/s", signal.load);
+    return signal.within_tolerance
+               ? fmt::format("{} {} {} {} {}", metric.name, value, relation, target, load)
+               : fmt::format("{} {} {} {} needs {} {}", metric.name, value, relation, target,
+                             *signal.proposal, load);
+  }
   if (signal.within_tolerance) return fmt::format("{} {} near {}", metric.name, value, target);
   return fmt::format("{} {} {} {} needs {}", metric.name, value,
                      signal.ratio > 1 ? "over" : "under", target, *signal.proposal);
@@ -49,7 +65,9 @@ std::string needs(int current, int proposed, std::span<const Signal> signals) {
 }
 
 bool is_bound(const Step& step) {
-  return step.name == "minReplicas" || step.name == "maxReplicas" || step.name == "override";
+  return step.name == "minReplicas" || step.name == "maxReplicas" || step.name == "override" ||
+         step.name == "scheduledMin" || step.name == "scheduledMax" || step.name == "forecast" ||
+         step.name == "scaleToZero";
 }
 
 }  // namespace
@@ -90,11 +108,14 @@ std::string sentence(const api::ScalableAppSpec& spec, const Decision& decision,
   std::string text = mode;
   const auto out = std::back_inserter(text);
   if (from != to) {
-    fmt::format_to(out, "{} -> {}: {}", from, to, needs(from, proposed, signals));
+    fmt::format_to(out, "{} -> {}: {}{}", from, to, decision.in_burst && to > from ? "burst: " : "",
+                   needs(from, proposed, signals));
     for (auto step = decision.steps.begin() + 1; step != decision.steps.end(); ++step) {
-      fmt::format_to(out, "; {} {} by {}",
-                     is_bound(*step) && step->after > step->before ? "raised to" : "held to",
-                     step->after, step->detail);
+      const char* verb = !is_bound(*step)                  ? "held to"
+                         : step->after > step->before      ? "raised to"
+                         : step->name == "scaleToZero"     ? "taken to"
+                                                           : "held to";
+      fmt::format_to(out, "; {} {} by {}", verb, step->after, step->detail);
     }
   } else if (decision.clamps.empty()) {
     fmt::format_to(out, "stays at {}: {}", to, needs(from, proposed, signals));
@@ -107,54 +128,6 @@ std::string sentence(const api::ScalableAppSpec& spec, const Decision& decision,
                    proposed, is_bound(step) ? "stops at" : "waits for", step.detail);
   }
   return text;
-}
-
-std::string to_json(WallTime now, const api::ScalableApp& app, const Observation& observation,
-                    const Decision& decision) {
-  int serving = 0, starting = 0, terminating = 0;
-  for (const PodState& pod : observation.pods) {
-    if (pod.finished) continue;
-    ++(pod.terminating ? terminating : pod.serving ? serving : starting);
-  }
-  Json metrics = Json::array();
-  for (const auto& status : decision.metrics) {
-    Json metric{{"name", status.name}, {"type", status.type}, {"target", status.target}};
-    if (!status.current.empty()) metric["current"] = status.current;
-    const auto reading = std::ranges::find(observation.readings, status.name, &MetricReading::name);
-    if (reading != observation.readings.end()) {
-      if (reading->value && std::isfinite(*reading->value)) metric["value"] = *reading->value;
-      metric["ageMilliseconds"] = reading->age.count();
-    }
-    if (status.proposed_replicas) metric["proposedReplicas"] = *status.proposed_replicas;
-    if (!status.missing.empty()) metric["missing"] = status.missing;
-    metrics.push_back(std::move(metric));
-  }
-  Json steps = Json::array();
-  for (const Step& step : decision.steps) {
-    steps.push_back({{"name", step.name},
-                     {"before", step.before},
-                     {"after", step.after},
-                     {"detail", step.detail}});
-  }
-  Json record{{"time", format_rfc3339_micro(now)},
-              {"namespace", app.metadata.namespace_name},
-              {"name", app.metadata.name},
-              {"generation", app.metadata.generation},
-              {"from", decision.from},
-              {"to", decision.replicas},
-              {"reason", decision.reason},
-              {"message", decision.message}};
-  if (app.spec.paused) record["paused"] = true;
-  if (app.spec.dry_run) record["dryRun"] = true;
-  if (observation.rollout_in_flight) record["rolloutInFlight"] = true;
-  record["minReplicas"] = app.spec.min_replicas;
-  record["maxReplicas"] = app.spec.max_replicas;
-  record["pods"] = {{"serving", serving}, {"starting", starting}, {"terminating", terminating}};
-  record["metrics"] = std::move(metrics);
-  record["steps"] = std::move(steps);
-  record["clamps"] = decision.clamps;
-  // Metric names and messages come from users and servers: bad UTF-8 must not throw.
-  return record.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace scalableapp::scaling

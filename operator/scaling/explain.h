@@ -1,5 +1,5 @@
-// A decision in words and as a record. The sentence goes into status, events and the log; the
-// record is what /debug/decisions serves. Both are deterministic to the byte. Pure.
+// A decision in words: the sentence that goes into status, events and the log. Deterministic to the
+// byte. Pure.
 #pragma once
 
 #include <span>
@@ -21,9 +21,5 @@ std::string format_value(api::MetricType type, double value);
 // The decision must be complete but for its message.
 std::string sentence(const api::ScalableAppSpec& spec, const Decision& decision,
                      std::span<const Signal> signals);
-
-// One JSON object on one line, keys in a fixed order; pods as counts, history left out.
-std::string to_json(WallTime now, const api::ScalableApp& app, const Observation& observation,
-                    const Decision& decision);
 
 }  // namespace scalableapp::scaling

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "operator/scaling/capacity_model.h"
+#include "operator/scaling/drain.h"
+
 namespace scalableapp::scaling {
 namespace {
 
@@ -13,6 +16,8 @@ constexpr double kMostReplicas = 1'000'000;
 // 0.66 / 0.6 is a hair over 1.1 in binary; such noise must neither leave the tolerance nor cost a
 // pod.
 constexpr double kRounding = 1e-9;
+// More requests come than are finished, and pile up.
+constexpr double kBacksUp = 1.15;
 
 int ceil_count(double count) {
   return static_cast<int>(
@@ -29,6 +34,8 @@ bool is_within_tolerance(double ratio, const api::Behavior& behavior) {
   return ratio >= 1 - behavior.scale_down.tolerance - kRounding &&
          ratio <= 1 + behavior.scale_up.tolerance + kRounding;
 }
+
+WallTime sample_time(WallTime now, const MetricReading& reading) { return now - reading.age; }
 
 // The count for `ratio` over `base` replicas, never against the ratio's direction from `current`.
 int towards(double ratio, int base, int current) {
@@ -81,6 +88,8 @@ void evaluate_cpu(WallTime now, const api::ScalableAppSpec& spec, const MetricRe
     return;
   }
   const int current = observation.current_replicas;
+  signal.load = sampled.used;
+  signal.load_per_replica = target * sampled.requested / sampled.pods;
   signal.value = sampled.used / sampled.requested;
   signal.ratio = sampled.ratio(target);
   signal.proposal = current;
@@ -97,23 +106,130 @@ void evaluate_cpu(WallTime now, const api::ScalableAppSpec& spec, const MetricRe
   signal.proposal = towards(ratio, corrected.pods, current);
 }
 
-void evaluate_value(const api::ScalableAppSpec& spec, double value, int serving, int current,
-                    Signal& signal) {
-  const double target = signal.metric->target;
-  const bool total = is_total(*signal.metric);
+// What the pods did that served for the whole window, without the outliers. None: no pods.
+ReplicaLoad replica_load(WallTime now, const MetricReading& reading, const Observation& observation,
+                         const api::MetricSpec& metric, const std::vector<std::string_view>& outliers) {
+  ReplicaLoad load;
+  const WallTime begin = sample_time(now, reading) - seconds{metric.window_seconds};
+  double finished = 0, concurrency = 0, weighted = 0, quantile_rate = 0;
+  std::vector<double> quantiles;
+  quantiles.reserve(observation.pods.size());
+  for (const auto& [name, pod] : reading.loads) load.total += pod.requests_per_second;
+  for (const PodState& pod : observation.pods) {
+    if (!pod.serving || (pod.ready_since && *pod.ready_since > begin)) continue;
+    const auto found = reading.loads.find(pod.name);
+    if (found == reading.loads.end() || std::ranges::binary_search(outliers, pod.name)) continue;
+    const PodLoad& pod_load = found->second;
+    ++load.pods;
+    finished += pod_load.requests_per_second;
+    concurrency += pod_load.concurrency;
+    if (!pod_load.quantile_seconds) continue;
+    quantiles.push_back(*pod_load.quantile_seconds);
+    weighted += *pod_load.quantile_seconds * pod_load.requests_per_second;
+    quantile_rate += pod_load.requests_per_second;
+  }
+  if (load.pods == 0) return load;
+  load.rate = finished / load.pods;
+  load.requests = finished * metric.window_seconds;
+  if (finished > 0) load.mean_seconds = concurrency / finished;
+  load.quantile_seconds = *reading.value;
+  if (!outliers.empty() && quantile_rate > 0) load.quantile_seconds = weighted / quantile_rate;
+  load.best_quantile_seconds = load.quantile_seconds;
+  if (!quantiles.empty()) {
+    const auto quarter = quantiles.begin() + static_cast<std::ptrdiff_t>(quantiles.size() / 4);
+    std::ranges::nth_element(quantiles, quarter);
+    load.best_quantile_seconds = *quarter;
+  }
+  const double all_finished = load.total;
+  load.total = std::max(load.total, reading.arrivals_per_second.value_or(0));
+  load.backs_up = load.total > kBacksUp * all_finished &&
+                  reading.in_flight.value_or(0) > kBacksUp * std::max(concurrency, 1.0);
+  return load;
+}
+
+// False where the pods' loads are not known, so that only the ratio is left.
+bool evaluate_capacity(WallTime now, const api::ScalableAppSpec& spec, const MetricReading& reading,
+                       const Observation& observation, const std::vector<std::string_view>& outliers,
+                       api::MetricMemory& memory, Signal& signal) {
+  const api::MetricSpec& metric = *signal.metric;
+  if (metric.latency_model != api::LatencyModel::kCapacity || reading.loads.empty()) return false;
+  const ReplicaLoad load = replica_load(now, reading, observation, metric, outliers);
+  if (load.pods == 0 || !(load.rate > 0)) return false;
+  const int current = observation.current_replicas;
+  learn(sample_time(now, reading), metric, load, memory);
+  const auto proposal = propose(now, metric, spec.behavior, load, current, load.pods >= current, memory);
+  signal.by_capacity = true;
+  signal.value = load.quantile_seconds;
+  signal.ratio = load.quantile_seconds / metric.target;
+  signal.load = load.total;
+  signal.load_per_replica = proposal.rate_per_replica;
+  signal.proposal = proposal.replicas;
+  signal.within_tolerance = proposal.within_tolerance;
+  signal.not_capacity_bound = memory.not_capacity_bound;
+  return true;
+}
+
+// For what is shared by the replicas.
+void evaluate_total(WallTime now, const api::ScalableAppSpec& spec, const MetricReading& reading,
+                    int serving, int current, api::MetricMemory& memory, Signal& signal) {
+  const api::MetricSpec& metric = *signal.metric;
+  const double value = *reading.value;
   signal.value = value;
+  signal.load = value;
+  signal.load_per_replica = metric.target;
+  signal.is_idle_total = value <= metric.activation_threshold;
   if (current == 0) {  // Nothing to multiply: HPA's path for scaling from zero.
-    signal.ratio = value / target;
+    signal.ratio = value / metric.target;
+    signal.proposal = signal.is_idle_total ? 0 : std::max(1, ceil_count(signal.ratio));
+    return;
+  }
+  signal.ratio = value / metric.target / current;
+  if (metric.drain_seconds) {
+    learn_throughput(sample_time(now, reading), reading, serving, memory);
+    if (const auto drain = replicas_to_drain(metric, reading, current, spec.behavior, memory)) {
+      signal.by_drain = true;
+      signal.load = *reading.arrivals_per_second;
+      signal.load_per_replica = memory.jobs_per_second;
+      signal.proposal = drain->replicas;
+      signal.within_tolerance = drain->within_tolerance;
+      return;
+    }
+  }
+  signal.within_tolerance = is_within_tolerance(signal.ratio, spec.behavior);
+  signal.proposal = signal.within_tolerance ? current : ceil_count(value / metric.target);
+}
+
+void evaluate_value(const api::ScalableAppSpec& spec, const MetricReading& reading, int serving,
+                    int current, Signal& signal) {
+  const double target = signal.metric->target;
+  signal.value = *reading.value;
+  signal.ratio = *signal.value / target;
+  if (current == 0) {
     signal.proposal = ceil_count(signal.ratio);
     return;
   }
-  signal.ratio = value / target / (total ? current : 1);
   signal.within_tolerance = is_within_tolerance(signal.ratio, spec.behavior);
-  if (signal.within_tolerance) {
-    signal.proposal = current;
-  } else {
-    signal.proposal = total ? ceil_count(value / target) : towards(signal.ratio, serving, current);
+  signal.proposal = signal.within_tolerance ? current : towards(signal.ratio, serving, current);
+}
+
+// Keeps since when the metric is missing, and what the fallback makes of that.
+void fall_back(WallTime now, const Observation& observation, api::MetricMemory& memory, Signal& signal) {
+  const auto& fallback = signal.metric->fallback;
+  const auto is_lasting = [&] {
+    return fallback && memory.missing_since &&
+           now >= *memory.missing_since + seconds{fallback->failure_seconds};
+  };
+  if (signal.proposal || signal.waiting) {
+    if (is_lasting()) memory.fallback_ended = now;
+    memory.missing_since.reset();
+    return;
   }
+  if (!memory.missing_since || *memory.missing_since > now) {
+    memory.missing_since = now - std::max(signal.age.value_or(milliseconds{0}), milliseconds{0});
+  }
+  if (!is_lasting()) return;
+  signal.fallback = true;
+  signal.proposal = std::max(observation.current_replicas, fallback->replicas);
 }
 
 // Why the reading cannot be used; empty when it can.
@@ -148,7 +264,8 @@ milliseconds stale_after(const api::MetricSpec& metric, int interval_seconds) {
 }
 
 Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::MetricSpec& metric,
-                const MetricReading* reading, const Observation& observation) {
+                const MetricReading* reading, const Observation& observation,
+                const std::vector<std::string_view>& outliers, api::MetricMemory& memory) {
   Signal signal;
   signal.metric = &metric;
   if (reading != nullptr) signal.age = reading->age;
@@ -162,18 +279,23 @@ Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::Metri
   if (needs_pods && serving == 0) {
     signal.waiting = true;
     signal.missing = "no pod serves yet";
-    return signal;
-  }
-  signal.missing = defect_of(metric, reading, stale_after(metric, spec.interval_seconds));
-  if (!signal.missing.empty()) return signal;
-  if (reading->idle) {
-    signal.idle = true;
-    signal.proposal = std::max(1, spec.min_replicas);
-  } else if (metric.type == api::MetricType::kCpu) {
-    evaluate_cpu(now, spec, *reading, observation, signal);
   } else {
-    evaluate_value(spec, *reading->value, serving, current, signal);
+    signal.missing = defect_of(metric, reading, stale_after(metric, spec.interval_seconds));
+    if (!signal.missing.empty()) {
+      // Nothing to evaluate.
+    } else if (reading->idle) {
+      signal.idle = true;
+      signal.proposal = std::max(1, spec.min_replicas);
+    } else if (metric.type == api::MetricType::kCpu) {
+      evaluate_cpu(now, spec, *reading, observation, signal);
+    } else if (is_total(metric)) {
+      evaluate_total(now, spec, *reading, serving, current, memory, signal);
+    } else if (metric.type != api::MetricType::kLatency || current == 0 ||
+               !evaluate_capacity(now, spec, *reading, observation, outliers, memory, signal)) {
+      evaluate_value(spec, *reading, serving, current, signal);
+    }
   }
+  fall_back(now, observation, memory, signal);
   return signal;
 }
 

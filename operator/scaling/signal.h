@@ -6,17 +6,25 @@
 //   kValue         ratio = value / target; proposal = ceil(ratio * serving pods)
 //   kAverageValue  ratio = total / (target * current); proposal = ceil(total / target)
 //
+// A Latency metric with loads, unless its model is Ratio, proposes by what a replica can serve
+// (capacity_model.h); a QueueLength metric with drainSeconds, once a replica's throughput is known,
+// by the time to drain (drain.h).
+//
 // Within [1 - scaleDown.tolerance, 1 + scaleUp.tolerance] the proposal is the current count. For
 // CPU, pods without a sample count as 100 % of the target on the way down and 0 on the way up, pods
 // that do not serve yet as 0 on the way up; a ratio that flips by that proposes the current count.
 // No proposal goes against its ratio's direction, and only a total proposes 0: with no pod left
 // there would be no ratio to come back by.
 //
-// A value that is absent, NaN, infinite, negative or too old is missing, never 0.
+// A value that is absent, NaN, infinite, negative or too old is missing, never 0. After
+// fallback.failureSeconds a missing metric proposes fallback.replicas, if that is more than there
+// are: what is not known is no reason to scale down.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "operator/api/scalable_app.h"
 #include "operator/scaling/observation.h"
@@ -36,7 +44,16 @@ struct Signal {
   bool idle = false;     // No traffic: proposes the minimum, at least 1.
   bool waiting = false;  // Missing only because no pod serves yet.
   std::optional<milliseconds> age;
-  std::string missing;  // Why there is no proposal.
+  std::string missing;  // Why there is no value.
+  bool fallback = false;  // Missing; the proposal is the fallback's.
+  // The load in its own measure (observation.h, Forecast), and what of it a replica should carry; 0:
+  // not known.
+  double load = 0;
+  double load_per_replica = 0;
+  bool by_capacity = false;         // Latency by its model.
+  bool by_drain = false;            // QueueLength by its model.
+  bool not_capacity_bound = false;  // More replicas have not helped.
+  bool is_idle_total = false;       // A total at or under its activation threshold.
 };
 
 // The value is the app's total, to be shared by its replicas.
@@ -46,8 +63,10 @@ bool is_total(const api::MetricSpec& metric);
 // whichever is longer.
 milliseconds stale_after(const api::MetricSpec& metric, int interval_seconds);
 
-// reading: the one of this metric; null if there is none.
+// reading: the one of this metric; null if there is none. memory: the metric's own, brought up to
+// now. outliers: names of pods that say nothing of the others, sorted.
 Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::MetricSpec& metric,
-                const MetricReading* reading, const Observation& observation);
+                const MetricReading* reading, const Observation& observation,
+                const std::vector<std::string_view>& outliers, api::MetricMemory& memory);
 
 }  // namespace scalableapp::scaling

@@ -18,8 +18,10 @@ using test::kNow;
 using testing::HasSubstr;
 
 Signal evaluate_only(const api::ScalableAppSpec& spec, const Observation& observation) {
+  api::MetricMemory memory;
   return evaluate(kNow, spec, spec.metrics[0],
-                  observation.readings.empty() ? nullptr : &observation.readings[0], observation);
+                  observation.readings.empty() ? nullptr : &observation.readings[0], observation, {},
+                  memory);
 }
 
 struct CpuRow {

@@ -13,6 +13,9 @@ kubectl create namespace crd-test >/dev/null 2>&1
 for file in examples/*.yaml; do
   check "$file is accepted" "$(kubectl -n crd-test apply -f "$file" 2>&1)" created
 done
+for file in tests/manifests/valid/*.yaml; do
+  check "$(basename "$file" .yaml) is accepted" "$(kubectl -n crd-test apply --dry-run=server -f "$file" 2>&1)" created
+done
 for file in tests/manifests/invalid/*.yaml; do
   check "$(basename "$file" .yaml) is refused with its message" "$(kubectl -n crd-test apply -f "$file" 2>&1)" "$(sed -n '1s/^# expect: //p' "$file")"
 done
@@ -21,6 +24,8 @@ check "kubectl scale sets the override" "$(kubectl -n crd-test scale scalableapp
 check "the scale of an app without an override is 0" "$(kubectl get --raw /apis/scalableapp.io/v1alpha1/namespaces/crd-test/scalableapps/worker/scale 2>&1 | tr -d ' ' | grep -o '"spec":{[^}]*}')" '"spec":{'
 check "kubectl scale to 0 removes the override" "$(kubectl -n crd-test scale scalableapp/web --replicas=0 2>&1; kubectl -n crd-test get sapp web -o jsonpath='override={.spec.replicas.override}')" override=0
 check "kubectl scale beyond max is refused" "$(kubectl -n crd-test scale scalableapp/web --replicas=40 2>&1)" "must be from replicas.min to replicas.max"
+learned='"provenRate":12345.678901234567,"trialSince":"2026-01-31T12:00:00.001000Z"'
+check "what was learned is kept to the last digit" "$(kubectl -n crd-test patch sapp web --subresource=status --type=merge -p '{"status":{"history":{"metrics":[{"name":"latency",'"$learned"'}]}}}' >/dev/null; kubectl get --raw /apis/scalableapp.io/v1alpha1/namespaces/crd-test/scalableapps/web)" "$learned"
 check "columns are printed" "$(kubectl -n crd-test get sapp)" "MIN   MAX   DESIRED"
 check "every field is described" "$(kubectl explain scalableapp.spec.behavior.scaleUp.policies 2>&1)" "How much may change in a period"
 exit $failed

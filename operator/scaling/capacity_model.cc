@@ -1,0 +1,178 @@
+#include "operator/scaling/capacity_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "operator/scaling/queueing.h"
+
+namespace scalableapp::scaling {
+namespace {
+
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+// Fewer requests than these say nothing of a mean, let alone of a quantile.
+constexpr double kFewestRequests = 30;
+// A wait shorter than this share of the service time is noise.
+constexpr double kLeastWait = 0.15;
+// A replica is added for when the others would be busier than the first, and then for the second.
+constexpr double kMostUtilization = 0.9;
+constexpr double kWantedUtilization = 0.75;
+// And when the quantile would be over the target, down to this share of it.
+constexpr double kWantedQuantile = 0.8;
+constexpr double kProbe = 1.25;  // Of the proven rate: how far down a step without a model goes.
+constexpr double kTrial = 1.2;
+constexpr double kFewerEach = 0.93;  // The load per replica must have fallen this far to judge a trial.
+constexpr double kNoBetter = 0.85;
+constexpr double kMoreLoad = 1.25;   // Ends the verdict of a trial.
+
+// How much of the way to a new value `passed` is worth.
+double weight(seconds passed, seconds time_constant) {
+  return std::min(1.0, static_cast<double>(passed.count()) / static_cast<double>(time_constant.count()));
+}
+
+int ceil_count(double count) {
+  return static_cast<int>(std::min(std::ceil(count - 1e-9), 1e6));
+}
+
+// The rate that leaves `allowed_seconds` of the quantile for waiting. A target that is not reached
+// even without a wait leaves the utilization to go by.
+double rate_within(const api::MetricSpec& metric, const api::MetricMemory& memory, double target,
+                   double most_utilization) {
+  const double allowed = std::max(target - memory.quantile_seconds, 0.1 * metric.target);
+  return rate_for_wait({memory.servers, memory.service_seconds}, metric.quantile, allowed,
+                       most_utilization);
+}
+
+void end_trial(api::MetricMemory& memory) {
+  memory.trial_since.reset();
+  memory.trial_seconds = memory.trial_rate = 0;
+  memory.trial_replicas = 0;
+  memory.not_capacity_bound = false;
+}
+
+// Whether the replicas that were added have made a difference.
+void judge_trial(WallTime now, const api::MetricSpec& metric, const ReplicaLoad& load, int current,
+                 bool all_measured, api::MetricMemory& memory) {
+  if (!memory.trial_since) return;
+  if (memory.not_capacity_bound) {
+    if (load.rate > kMoreLoad * memory.trial_rate) end_trial(memory);
+    return;
+  }
+  if (!all_measured || current <= memory.trial_replicas ||
+      now < *memory.trial_since + 2 * seconds{metric.window_seconds}) {
+    return;
+  }
+  const bool fell = load.rate < kFewerEach * memory.trial_rate;
+  const bool helped = load.best_quantile_seconds <=
+                      std::max(metric.target, kNoBetter * memory.trial_seconds);
+  if (fell && !helped && !load.backs_up) {
+    memory.not_capacity_bound = true;
+    memory.servers = 0;  // What explained the latency as waiting was wrong.
+  } else {
+    end_trial(memory);
+  }
+}
+
+}  // namespace
+
+void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad& load,
+           api::MetricMemory& memory) {
+  if (memory.learned_until && sample_at <= *memory.learned_until) return;
+  const seconds passed =
+      memory.learned_until ? std::chrono::ceil<seconds>(sample_at - *memory.learned_until) : seconds{1};
+  memory.learned_until = sample_at;
+  if (load.requests < kFewestRequests || !(load.rate > 0) || !(load.mean_seconds > 0)) return;
+  const bool met = load.quantile_seconds <= metric.target;
+  double& service = memory.service_seconds;
+  if (service == 0) {
+    service = load.mean_seconds;
+    memory.quantile_seconds = load.quantile_seconds;
+  } else if (load.mean_seconds < service) {
+    const double before = service;
+    service += weight(passed, seconds{5}) * (load.mean_seconds - service);
+    memory.quantile_seconds *= service / before;
+  } else if (met && load.rate * service < 0.5 * memory.servers) {
+    service += weight(passed, seconds{1800}) * (load.mean_seconds - service);
+  }
+  if (memory.not_capacity_bound) return;
+
+  const double wait = load.mean_seconds - service;
+  const double noise = service * std::max(kLeastWait, 3 / std::sqrt(load.requests));
+  if (wait > noise) {
+    const double fitted = fit_servers(load.rate, service, wait);
+    memory.servers = memory.servers == 0
+                         ? fitted
+                         : memory.servers + weight(passed, seconds{10}) * (fitted - memory.servers);
+  } else {
+    memory.quantile_seconds +=
+        weight(passed, seconds{60}) * (load.quantile_seconds - memory.quantile_seconds);
+    if (memory.servers > 0) {  // Fewer would have made it wait.
+      const double fewest = fit_servers(load.rate, service, noise);
+      if (memory.servers < fewest) {
+        memory.servers += weight(passed, seconds{10}) * (fewest - memory.servers);
+      }
+    }
+  }
+  if (met && load.rate > memory.proven_rate && !load.backs_up) {
+    const double share = memory.proven_rate == 0 ? 1 : weight(passed, seconds{15});
+    memory.proven_rate += share * (load.rate - memory.proven_rate);
+  } else if (!met && memory.over_since &&
+             sample_at >= *memory.over_since + seconds{metric.window_seconds}) {
+    memory.proven_rate = std::min(memory.proven_rate, 0.95 * load.rate);
+  }
+}
+
+CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api::Behavior& behavior,
+                         const ReplicaLoad& load, int current, bool all_measured,
+                         api::MetricMemory& memory) {
+  const bool over = load.quantile_seconds > metric.target * (1 + behavior.scale_up.tolerance);
+  if (load.quantile_seconds <= metric.target) {
+    memory.over_since.reset();
+    end_trial(memory);
+  } else if (!memory.over_since || *memory.over_since > now) {
+    memory.over_since = now;
+  }
+  judge_trial(now, metric, load, current, all_measured, memory);
+
+  double most = kInfinite, wanted = kProbe * memory.proven_rate;
+  if (memory.servers > 0) {
+    const double capacity = memory.servers / memory.service_seconds;
+    const double proven = std::min(memory.proven_rate, kMostUtilization * capacity);
+    most = std::max(proven, rate_within(metric, memory, metric.target, kMostUtilization));
+    wanted = std::max(kWantedUtilization * proven / kMostUtilization,
+                      rate_within(metric, memory, kWantedQuantile * metric.target, kWantedUtilization));
+  }
+  CapacityProposal proposal{.replicas = current, .rate_per_replica = wanted};
+  if (memory.not_capacity_bound) {
+    proposal.rate_per_replica = memory.trial_rate;
+    proposal.replicas = std::clamp(ceil_count(load.total / memory.trial_rate), 1, current);
+    return proposal;
+  }
+  // A load that is told by few requests may be less.
+  const double certain = load.total - std::sqrt(load.total / metric.window_seconds);
+  const bool waits_for_trial = memory.trial_since && !load.backs_up;
+  const bool unexplained = over && memory.over_since &&
+                           now >= *memory.over_since + seconds{metric.window_seconds};
+  if (ceil_count(certain / most) > current) {
+    if (!waits_for_trial) {
+      proposal.replicas = std::max(current + 1, ceil_count(load.total / wanted));
+    }
+  } else if (unexplained && !memory.trial_since) {
+    proposal.replicas = std::max(current + 1, ceil_count(kTrial * current));
+  } else if (!over && wanted > 0 && load.total < wanted * current) {
+    const double needed = load.total / wanted;
+    proposal.within_tolerance = needed >= (1 - behavior.scale_down.tolerance) * current;
+    if (!proposal.within_tolerance) proposal.replicas = std::max(1, ceil_count(needed));
+  } else {
+    proposal.within_tolerance = !over;
+  }
+  if (proposal.replicas > current && over && !memory.trial_since) {
+    memory.trial_since = now;
+    memory.trial_seconds = load.quantile_seconds;
+    memory.trial_rate = load.rate;
+    memory.trial_replicas = current;
+  }
+  return proposal;
+}
+
+}  // namespace scalableapp::scaling

@@ -1,0 +1,72 @@
+#include "operator/scaling/drain.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "operator/scaling/queueing.h"
+
+namespace scalableapp::scaling {
+namespace {
+
+constexpr double kSmoothing = 0.2;
+// Of the jobs, so many wait no longer than drainSeconds.
+constexpr double kQuantile = 0.99;
+// Workers that are busier than this fall behind with every fluctuation; scaling down leaves more
+// room than scaling up asks for.
+constexpr double kMostUtilization = 0.9;
+constexpr double kWantedUtilization = 0.8;
+
+// Workers as one station with many servers: the fewest that keep up with `rate`.
+double workers_for(double rate, double jobs_per_second, double drain_seconds, double utilization) {
+  double workers = std::ceil(rate / (jobs_per_second * utilization) - 1e-9);
+  workers = std::max(workers, 1.0);
+  const double service = 1 / jobs_per_second;
+  while (wait_quantile({workers, service}, rate, kQuantile) > drain_seconds) ++workers;
+  return workers;
+}
+
+}  // namespace
+
+void learn_throughput(WallTime sample_at, const MetricReading& reading, int serving,
+                      api::MetricMemory& memory) {
+  if (memory.learned_until && sample_at <= *memory.learned_until) return;
+  memory.learned_until = sample_at;
+  if (!reading.completions_per_second || !(*reading.completions_per_second > 0) || serving == 0) return;
+  const double each = *reading.completions_per_second / serving;
+  if (*reading.value > serving) {
+    memory.jobs_per_second = memory.jobs_per_second == 0
+                                 ? each
+                                 : memory.jobs_per_second + kSmoothing * (each - memory.jobs_per_second);
+  } else {
+    memory.jobs_per_second = std::max(memory.jobs_per_second, each);
+  }
+}
+
+std::optional<DrainProposal> replicas_to_drain(const api::MetricSpec& metric,
+                                               const MetricReading& reading, int current,
+                                               const api::Behavior& behavior,
+                                               const api::MetricMemory& memory) {
+  const double each = memory.jobs_per_second;
+  if (!(each > 0) || !reading.arrivals_per_second || !std::isfinite(*reading.arrivals_per_second)) {
+    return std::nullopt;
+  }
+  const double rate = std::max(0.0, *reading.arrivals_per_second);
+  const double drain = *metric.drain_seconds;
+  const double for_backlog = *reading.value / (drain * each);
+  const double needed = for_backlog + rate / each;
+  const auto count = [&](double utilization) {
+    return static_cast<int>(std::min(
+        1e6, std::max(std::ceil(needed - 1e-9), workers_for(rate, each, drain, utilization))));
+  };
+  DrainProposal proposal{.replicas = count(kMostUtilization)};
+  if (proposal.replicas >= current) {
+    proposal.within_tolerance = proposal.replicas == current;
+    return proposal;
+  }
+  proposal.replicas = std::min(current, count(kWantedUtilization));
+  proposal.within_tolerance = proposal.replicas >= (1 - behavior.scale_down.tolerance) * current;
+  if (proposal.within_tolerance) proposal.replicas = current;
+  return proposal;
+}
+
+}  // namespace scalableapp::scaling

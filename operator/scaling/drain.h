@@ -1,0 +1,28 @@
+// How many workers empty a queue in time: the backlog within drainSeconds, and what keeps coming so
+// that it hardly ever waits longer than that. Needs to know what one busy worker gets done, which is
+// learned while there is more to do than workers. Pure.
+#pragma once
+
+#include <optional>
+
+#include "operator/api/scalable_app.h"
+#include "operator/scaling/observation.h"
+
+namespace scalableapp::scaling {
+
+// Once a sample. From completions: with more jobs waiting than workers each is busy, otherwise it could do more.
+void learn_throughput(WallTime sample_at, const MetricReading& reading, int serving,
+                      api::MetricMemory& memory);
+
+struct DrainProposal {
+  int replicas = 0;  // At least 1.
+  bool within_tolerance = false;
+};
+// Unset while a worker's throughput or what keeps coming is not known: the target per replica is
+// left to go by. `current` > 0; metric.drain_seconds is set.
+std::optional<DrainProposal> replicas_to_drain(const api::MetricSpec& metric,
+                                               const MetricReading& reading, int current,
+                                               const api::Behavior& behavior,
+                                               const api::MetricMemory& memory);
+
+}  // namespace scalableapp::scaling

@@ -1,0 +1,58 @@
+#include "operator/scaling/queueing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace scalableapp::scaling {
+namespace {
+
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+constexpr int kBisections = 30;  // A billionth of the range.
+
+double probability_to_wait(double servers, double utilization) {
+  return std::pow(utilization, std::sqrt(2 * (servers + 1)) - 1);
+}
+
+}  // namespace
+
+double mean_wait(const Station& station, double rate) {
+  const double rho = station.utilization(rate);
+  if (rho >= 1) return kInfinite;
+  return probability_to_wait(station.servers, rho) * station.service_seconds /
+         (station.servers * (1 - rho));
+}
+
+double wait_quantile(const Station& station, double rate, double quantile) {
+  const double rho = station.utilization(rate);
+  if (rho >= 1) return kInfinite;
+  const double waiting = probability_to_wait(station.servers, rho);
+  if (waiting <= 1 - quantile) return 0;
+  return std::log(waiting / (1 - quantile)) * station.service_seconds /
+         (station.servers * (1 - rho));
+}
+
+double rate_for_wait(const Station& station, double quantile, double wait_seconds,
+                     double most_utilization) {
+  if (wait_seconds < 0) return 0;
+  double low = 0, high = most_utilization * station.capacity();
+  if (wait_quantile(station, high, quantile) <= wait_seconds) return high;
+  for (int i = 0; i < kBisections; ++i) {
+    const double middle = (low + high) / 2;
+    (wait_quantile(station, middle, quantile) <= wait_seconds ? low : high) = middle;
+  }
+  return low;
+}
+
+double fit_servers(double rate, double service_seconds, double mean_wait_seconds) {
+  const double busy = rate * service_seconds;
+  // The wait falls with every server more: far over `busy` there is none.
+  double low = busy, high = 8 * busy + 8;
+  for (int i = 0; i < kBisections; ++i) {
+    const double middle = (low + high) / 2;
+    (mean_wait({middle, service_seconds}, rate) > mean_wait_seconds ? low : high) = middle;
+  }
+  return high;
+}
+
+}  // namespace scalableapp::scaling

@@ -1,0 +1,38 @@
+#include "operator/scaling/warm_up.h"
+
+#include <algorithm>
+
+namespace scalableapp::scaling {
+namespace {
+
+constexpr double kSlower = 0.5;
+constexpr double kFaster = 0.1;
+// A pod that was Ready before, too, looks as if it had taken for ever.
+constexpr double kMostTimesSlower = 4;
+constexpr double kLongest = 3600;
+
+double seconds_of(milliseconds duration) { return static_cast<double>(duration.count()) / 1e3; }
+
+}  // namespace
+
+bool learn_warm_up(WallTime now, const Observation& observation, api::ScalingHistory& history) {
+  if (history.warm_up_seen && *history.warm_up_seen > now) history.warm_up_seen = now;
+  const auto seen = history.warm_up_seen;
+  bool learned = false;
+  for (const PodState& pod : observation.pods) {
+    if (!pod.serving || !pod.ready_since || !pod.created) continue;
+    if (*pod.ready_since > now || (seen && *pod.ready_since <= *seen)) continue;
+    double taken = seconds_of(*pod.ready_since - *pod.created);
+    if (taken <= 0 || taken > kLongest) continue;
+    double& known = history.warm_up_seconds;
+    if (known > 0) taken = std::min(taken, kMostTimesSlower * known);
+    known = known == 0 ? taken : known + (taken > known ? kSlower : kFaster) * (taken - known);
+    if (!history.warm_up_seen || *history.warm_up_seen < *pod.ready_since) {
+      history.warm_up_seen = pod.ready_since;
+    }
+    learned = true;
+  }
+  return learned;
+}
+
+}  // namespace scalableapp::scaling
