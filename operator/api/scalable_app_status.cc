@@ -32,6 +32,8 @@ json to_json(const MetricMemory& memory) {
   put(object, "quantileSeconds", memory.quantile_seconds);
   put(object, "servers", memory.servers);
   put(object, "provenRate", memory.proven_rate);
+  put(object, "learnedUntil", memory.learned_until);
+  put(object, "overSince", memory.over_since);
   put(object, "trialSince", memory.trial_since);
   put(object, "trialSeconds", memory.trial_seconds);
   put(object, "trialRate", memory.trial_rate);
@@ -45,10 +47,12 @@ MetricMemory decode_memory(const json& object) {
   return {.name = text(object, "name"),
           .missing_since = time(object, "missingSince"),
           .fallback_ended = time(object, "fallbackEnded"),
+          .learned_until = time(object, "learnedUntil"),
           .service_seconds = number(object, "serviceSeconds"),
           .quantile_seconds = number(object, "quantileSeconds"),
           .servers = number(object, "servers"),
           .proven_rate = number(object, "provenRate"),
+          .over_since = time(object, "overSince"),
           .trial_since = time(object, "trialSince"),
           .trial_seconds = number(object, "trialSeconds"),
           .trial_rate = number(object, "trialRate"),

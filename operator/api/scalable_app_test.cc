@@ -356,6 +356,7 @@ ScalingHistory full_history() {
                        .quantile_seconds = 0.1 + 0.2,
                        .servers = 4,
                        .proven_rate = 12345.678901234567,
+                       .over_since = time - milliseconds{3},
                        .trial_since = time - milliseconds{1},
                        .trial_seconds = 5e-324,
                        .trial_rate = 1e300,

@@ -11,11 +11,12 @@
 
 #include "operator/api/revision.h"
 #include "operator/controller/status.h"
+#include "operator/metrics/details.h"
 #include "operator/metrics/promql.h"
 #include "operator/metrics/query.h"
 #include "operator/platform/log.h"
 #include "operator/rollout/gates.h"
-#include "operator/scaling/explain.h"
+#include "operator/scaling/record.h"
 
 namespace scalableapp::controller {
 namespace {
@@ -49,6 +50,7 @@ scaling::PodState to_state(const api::Pod& pod) {
           .finished = pod.finished(),
           .pending = pod.phase == "Pending",
           .ready_since = pod.ready_since,
+          .created = pod.metadata.creation_time,
           .started_at = pod.started_at,
           .cpu_request_cores = pod.cpu_request_cores};
 }
@@ -184,8 +186,9 @@ struct AppReconciler::Memory {
     WallTime time{};
     std::shared_ptr<const api::ScalableApp> app;
     scaling::Observation observation;
+    api::ScalingHistory history;  // That was decided on.
     scaling::Decision decision;
-    std::string json() const { return scaling::to_json(time, *app, observation, decision); }
+    std::string json() const { return scaling::render_record(time, *app, observation, history, decision); }
   };
   std::mutex records_mutex;
   std::vector<std::string> records;  // Guarded by records_mutex. Each one that differs from the last.
@@ -267,6 +270,7 @@ void AppReconciler::subscribe_metrics(const Snapshot& snapshot, Memory& memory) 
   std::vector<metrics::Query> queries;
   for (const auto& metric : app.spec.metrics) {
     queries.push_back(metrics::query_of(metric, key, app.spec.interval_seconds));
+    std::ranges::move(metrics::detail_queries(metric, key, app.spec.interval_seconds), std::back_inserter(queries));
   }
   // Pods that wait for their warm-up value are looked at every second: they are capacity on its way.
   if (warm_up) {
@@ -307,6 +311,7 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
     const auto latest = parts_.metrics.latest(key, metric.name);
     snapshot.unasked |= !latest;
     snapshot.readings.push_back(metrics::to_reading(metric, latest));
+    metrics::add_details(metric, [&](const std::string& id) { return parts_.metrics.latest(key, id); }, snapshot.readings.back());
   }
   if (spec.readiness.warm_up) {
     const auto latest = parts_.metrics.latest(key, kWarmUpQueryId);
@@ -570,9 +575,9 @@ Result<void> AppReconciler::report_invalid(const Snapshot& snapshot, Memory& mem
 }
 
 // Events, metrics, one log line a decision.
-void AppReconciler::announce(const Snapshot& snapshot, const rollout::RolloutPlan& plan,
-                             scaling::Observation observation, scaling::Decision decision,
-                             Memory& memory) {
+void AppReconciler::announce(WallTime now, const Snapshot& snapshot, const rollout::RolloutPlan& plan,
+                             scaling::Observation observation, api::ScalingHistory before,
+                             scaling::Decision decision, Memory& memory) {
   const api::ScalableApp& app = *snapshot.app;
   const bool up = decision.replicas > decision.from;
   const bool acts = !app.spec.paused && !app.spec.dry_run;
@@ -594,8 +599,7 @@ void AppReconciler::announce(const Snapshot& snapshot, const rollout::RolloutPla
   const bool same = memory.latest && memory.latest->decision.from == decision.from &&
                     memory.latest->decision.replicas == decision.replicas &&
                     memory.latest->decision.reason == decision.reason;
-  memory.latest = {parts_.clock.wall_now(), snapshot.app, std::move(observation),
-                   std::move(decision)};
+  memory.latest = {now, snapshot.app, std::move(observation), std::move(before), std::move(decision)};
   memory.latest_is_recorded = !same;
   if (same) return;
   const scaling::Decision& latest = memory.latest->decision;
@@ -661,7 +665,8 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     observation.current_replicas = memory->written.desired_replicas;
   }
   scaling::Decision decision = scaling::decide(now, app->spec, observation, memory->history);
-  memory->history.recommendations = decision.history.recommendations;
+  api::ScalingHistory before = std::exchange(memory->history, decision.history);
+  memory->history.scale_events = before.scale_events;  // Until the change is made.
   input.desired_replicas = decision.replicas;
   rollout::RolloutPlan plan = rollout::plan(now, input);
   const std::string* to_create = revision_to_create(plan);
@@ -709,7 +714,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
       note(*app, "MetricsBack", "every metric has a value again");
     }
   }
-  announce(snapshot, plan, std::move(observation), std::move(decision), *memory);
+  announce(now, snapshot, plan, std::move(observation), std::move(before), std::move(decision), *memory);
 
   if (change) {
     next_write = write_status(*app, status, *memory, Urgency::kMakesWay);

@@ -92,8 +92,9 @@ class AppReconciler {
   Result<void> report_invalid(const Snapshot& snapshot, Memory& memory);
   void report_unscaled(const Snapshot& snapshot, api::ScalableAppStatus status, const Error& error,
                        Memory& memory);
-  void announce(const Snapshot& snapshot, const rollout::RolloutPlan& plan,
-                scaling::Observation observation, scaling::Decision decision, Memory& memory);
+  void announce(WallTime now, const Snapshot& snapshot, const rollout::RolloutPlan& plan,
+                scaling::Observation observation, api::ScalingHistory before,
+                scaling::Decision decision, Memory& memory);
   void forget(const api::ObjectKey& key);
   void warn(const api::ScalableApp& app, std::string reason, std::string message);
   void note(const api::ScalableApp& app, std::string reason, std::string message);

@@ -94,6 +94,12 @@ std::string render_template(std::string_view query, const api::ObjectKey& app) {
   return out;
 }
 
+std::string queue_series(const api::MetricSpec& metric, const api::ObjectKey& app) {
+  return fmt::format(R"({}{{namespace="{}",queue="{}"}})", kQueueMetric,
+                     escape_label_value(app.namespace_name),
+                     escape_label_value(metric.queue.empty() ? app.name : metric.queue));
+}
+
 std::string render(const api::MetricSpec& metric, const api::ObjectKey& app) {
   if (!metric.query.empty()) return render_template(metric.query, app);
   const std::string selector =
@@ -105,9 +111,7 @@ std::string render(const api::MetricSpec& metric, const api::ObjectKey& app) {
       return fmt::format("sum by (pod) (rate({}{}[{}s]))", kCpuMetric, selector,
                          metric.window_seconds);
     case api::MetricType::kQueueLength:
-      return fmt::format(R"(max(last_over_time({}{{namespace="{}",queue="{}"}}[{}s])))",
-                         kQueueMetric, escape_label_value(app.namespace_name),
-                         escape_label_value(metric.queue.empty() ? app.name : metric.queue),
+      return fmt::format("max(last_over_time({}[{}s]))", queue_series(metric, app),
                          metric.window_seconds);
     case api::MetricType::kPrometheus:
       break;

@@ -23,6 +23,7 @@ inline constexpr std::string_view kInFlightMetric = "http_requests_in_flight";  
 inline constexpr seconds kIdleWithoutGauge{300};  // As long as HPA's scale-down stabilization.
 inline constexpr std::string_view kCpuMetric = "process_cpu_seconds_total";     // Counter.
 inline constexpr std::string_view kQueueMetric = "queue_length";  // Gauge with label `queue`.
+inline constexpr std::string_view kJobsDoneMetric = "jobs_processed_total";  // Counter of the workers.
 
 // Tells the answers of a combined query apart; its value is the query's index.
 inline constexpr std::string_view kQueryLabel = "scalableapp_query";
@@ -39,6 +40,9 @@ std::string render_template(std::string_view query, const api::ObjectKey& app);
 // says that none waits either; where the workload has no such gauge, when none was finished for
 // kIdleWithoutGauge or the window, whichever is longer. Else nothing: that no request is finished is also what a stuck app looks like.
 std::string render(const api::MetricSpec& metric, const api::ObjectKey& app);
+
+// The series of the queue that a QueueLength metric without a query is about.
+std::string queue_series(const api::MetricSpec& metric, const api::ObjectKey& app);
 
 // kInvalid for text that could reach beyond its own place in a combined query: brackets that do not
 // match outside of strings and comments, an open string, or no text at all.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 
 #include "operator/scaling/test_support.h"
 
@@ -130,43 +129,6 @@ TEST(Sentence, NamesThreeMetricsAtMost) {
   EXPECT_EQ(said(spec, test::observe(3, readings)),
             "3 -> 9: a 9 over 1 per replica needs 9; b 9 over 1 per replica needs 9; "
             "c 9 over 1 per replica needs 9; and 2 more");
-}
-
-TEST(Record, HasTheWholeDecisionInAFixedOrder) {
-  api::ScalableApp object;
-  object.metadata.namespace_name = "shop";
-  object.metadata.name = "web";
-  object.metadata.generation = 3;
-  object.spec =
-      app({test::latency(), test::backlog()}, {rules(0, {percent(50, 15)}), rules(0, {})}, 1, 100);
-  const Observation observation = test::observe(
-      12, {reading("latency", 0.34, milliseconds{250}), test::missing("backlog", "HTTP 503")});
-  const Decision decision = decide(kNow, object.spec, observation, {});
-  EXPECT_EQ(
-      to_json(kNow, object, observation, decision),
-      R"({"time":"2027-01-15T08:00:00.000000Z","namespace":"shop","name":"web","generation":3,)"
-      R"("from":12,"to":18,"reason":"LimitedByPolicy",)"
-      R"("message":"12 -> 18: latency 340ms over 200ms needs 21; )"
-      R"(held to 18 by scaleUp policy 50%/15s",)"
-      R"("minReplicas":1,"maxReplicas":100,"pods":{"serving":12,"starting":0,"terminating":0},)"
-      R"("metrics":[{"name":"latency","type":"Latency","target":"200ms","current":"340ms",)"
-      R"("value":0.34,"ageMilliseconds":250,"proposedReplicas":21},)"
-      R"({"name":"backlog","type":"QueueLength","target":"20","ageMilliseconds":0,)"
-      R"("missing":"HTTP 503"}],)"
-      R"("steps":[{"name":"metrics","before":12,"after":21,)"
-      R"("detail":"1 of 2 metrics have a value"},)"
-      R"({"name":"scaleUpPolicy","before":21,"after":18,"detail":"scaleUp policy 50%/15s"}],)"
-      R"("clamps":["scaleUpPolicy"]})");
-}
-
-TEST(Record, IsJsonWhateverTheServerSaid) {
-  api::ScalableApp object;
-  object.spec = app({test::latency()});
-  const Observation observation =
-      test::observe(3, {test::missing("latency", "bad \xff \"byte\"\n")});
-  const std::string record =
-      to_json(kNow, object, observation, decide(kNow, object.spec, observation, {}));
-  EXPECT_FALSE(nlohmann::json::parse(record, nullptr, false).is_discarded()) << record;
 }
 
 }  // namespace

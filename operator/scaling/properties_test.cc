@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <random>
 
-#include "operator/scaling/explain.h"
+#include "operator/scaling/record.h"
 #include "operator/scaling/limits.h"
 #include "operator/scaling/stabilize.h"
 #include "operator/scaling/test_support.h"
@@ -227,7 +227,7 @@ TEST(Properties, TheSameArgumentsGiveTheSameBytes) {
       bool partial = false;
       const Observation observation = random_observation(random, object.spec, random.integer(0, 30),
                                                          random.real(0, 60), partial);
-      return to_json(kNow, object, observation, decide(kNow, object.spec, observation, {}));
+      return render_record(kNow, object, observation, {}, decide(kNow, object.spec, observation, {}));
     };
     EXPECT_EQ(record(), record());
   }
@@ -293,6 +293,10 @@ TEST(Properties, TheOrderOfMetricsReadingsAndPodsDoesNotMatter) {
     Decision second = decide(kNow, spec, observation, {});
     std::ranges::sort(second.metrics, {}, [&](const auto& metric) {
       return std::ranges::find(first.metrics, metric.name, &api::MetricStatus::name) -
+             first.metrics.begin();
+    });
+    std::ranges::sort(second.history.metrics, {}, [&](const auto& memory) {
+      return std::ranges::find(first.metrics, memory.name, &api::MetricStatus::name) -
              first.metrics.begin();
     });
     EXPECT_EQ(second, first);

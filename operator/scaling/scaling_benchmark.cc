@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "operator/scaling/explain.h"
 #include "operator/scaling/forecast.h"
+#include "operator/scaling/record.h"
 #include "operator/scaling/schedule.h"
 #include "operator/scaling/test_support.h"
 
@@ -62,7 +62,8 @@ void BM_Record(benchmark::State& state) {
   const WallTime now = test::kNow + seconds{3600};
   const Decision decision = decide(now, scene.object.spec, scene.observation, scene.history);
   for (auto _ : state) {
-    benchmark::DoNotOptimize(to_json(now, scene.object, scene.observation, decision));
+    benchmark::DoNotOptimize(
+        render_record(now, scene.object, scene.observation, scene.history, decision));
   }
   state.SetItemsProcessed(state.iterations());
 }

@@ -1,0 +1,41 @@
+// kubectl-scalableapp as a function: arguments in, exit code and texts out. Finds the command, reads
+// its flags, runs it. Each command is its own file, <name>_command.cc. Reads and writes the files
+// that flags name; explain and backtest ask servers. One thread calls it; it may start others.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "operator/base/result.h"
+#include "operator/plugin/command_line.h"
+
+namespace scalableapp::plugin {
+
+struct Ran {
+  int exit_code = 0;  // 2: the command line is wrong; 1: what it asked for did not work.
+  std::string out;
+  std::string err;
+};
+// `arguments` without the program's name.
+Ran run(std::span<const std::string> arguments);
+
+// What a command printed. `warnings` go to stderr, a line each.
+struct Printed {
+  std::string out;
+  std::vector<std::string> warnings = {};
+};
+
+// A command with its options inside.
+struct Runnable {
+  Command command;
+  std::function<Result<void>()> check;  // What no single flag can tell, such as one that is missing.
+  std::function<Result<Printed>()> execute;
+};
+Runnable simulate_command();
+Runnable tune_command();
+Runnable backtest_command();
+Runnable explain_command();
+Runnable decide_command();
+
+}  // namespace scalableapp::plugin

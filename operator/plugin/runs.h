@@ -1,0 +1,56 @@
+// What simulate, backtest and tune share: the flags of the workload and of the output, reading what
+// they play, playing it, showing the result.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "operator/base/result.h"
+#include "operator/plugin/command_line.h"
+#include "operator/plugin/commands.h"
+#include "operator/plugin/report.h"
+#include "operator/simulation/simulation.h"
+
+namespace scalableapp::plugin {
+
+struct RunOptions {
+  simulation::Workload workload;
+  int initial_replicas = 0;
+  std::vector<std::string> against;  // "hpa", "keda", "kpa", in this order.
+};
+// --seed, --service-time and the like.
+std::vector<Flag> workload_flags(RunOptions& options);
+Flag against_flag(RunOptions& options);
+
+struct OutputOptions {
+  std::string format = "table";
+  std::string plot;
+};
+std::vector<Flag> output_flags(OutputOptions& options);
+
+// The manifest's text beside what it says.
+struct Manifest {
+  std::string text;
+  api::ScalableApp app;
+};
+Result<Manifest> load_manifest(const std::string& path);
+Result<std::vector<simulation::Trace>> load_traces(const std::vector<std::string>& paths,
+                                                   const api::ScalableAppSpec& spec);
+
+// The policy of `app` alone.
+Result<simulation::PolicyResult> play(const api::ScalableApp& app, const simulation::Trace& trace,
+                                      const RunOptions& options);
+// It and those of options.against, on every trace.
+Result<std::vector<TraceReport>> play_all(const api::ScalableApp& app,
+                                          const std::vector<simulation::Trace>& traces,
+                                          const RunOptions& options);
+
+// Writes the picture if one is wanted, and gives the report's text.
+Result<Printed> present(const std::vector<TraceReport>& reports, const OutputOptions& output);
+
+// Calls work(0) ... work(count - 1), on as many threads as there are cores.
+void side_by_side(std::size_t count, const std::function<void(std::size_t index)>& work);
+
+}  // namespace scalableapp::plugin

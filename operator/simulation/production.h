@@ -1,0 +1,19 @@
+// The operator's own way from metrics to a count: fills the Observation as the controller does and
+// asks scaling::decide(). Internal to simulation/.
+#pragma once
+
+#include <memory>
+
+#include "operator/api/scalable_app.h"
+#include "operator/scaling/observation.h"
+#include "operator/simulation/columns.h"
+#include "operator/simulation/scaler.h"
+#include "operator/simulation/simulation.h"
+
+namespace scalableapp::simulation {
+
+// The arguments must outlive it.
+std::unique_ptr<Scaler> make_production(const api::ScalableAppSpec& spec, const Workload& workload,
+                                        const PrometheusColumns& columns, const Options& options);
+
+}  // namespace scalableapp::simulation
