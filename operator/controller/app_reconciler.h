@@ -25,6 +25,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "operator/controller/pending_writes.h"
 #include "operator/controller/snapshot.h"
@@ -32,8 +34,10 @@
 #include "operator/kube/event_recorder.h"
 #include "operator/kube/store.h"
 #include "operator/metrics/exporter.h"
+#include "operator/metrics/load_history.h"
 #include "operator/metrics/metric_source.h"
 #include "operator/platform/clock.h"
+#include "operator/platform/time_zone.h"
 #include "operator/rollout/plan.h"
 #include "operator/scaling/decide.h"
 
@@ -51,6 +55,8 @@ class AppReconciler {
     metrics::MetricSource& metrics;
     kube::EventRecorder& events;
     metrics::Exporter& exporter;
+    // What forecasts are made from; null: the newest samples only.
+    metrics::LoadHistory* load_history = nullptr;
     // Whether other apps wait for a worker; none: they never do.
     std::function<bool()> is_behind = {};
   };
@@ -72,6 +78,9 @@ class AppReconciler {
   std::shared_ptr<Memory> memory_of(const api::ScalableApp& app);
   Snapshot observe(std::shared_ptr<const api::ScalableApp> app, Memory& memory);
   void subscribe_metrics(const Snapshot& snapshot, Memory& memory);
+  void unsubscribe(const api::ObjectKey& key);
+  std::vector<std::string> foresee(const Snapshot& snapshot, WallTime now, Memory& memory,
+                                   scaling::Observation& observation);
   struct Gates {
     milliseconds next;           // When the next pod will have been warm for long enough.
     std::optional<Error> error;  // The first one that asks for a retry.
@@ -100,6 +109,7 @@ class AppReconciler {
   void note(const api::ScalableApp& app, std::string reason, std::string message);
 
   Parts parts_;
+  TimeZoneCache zones_;
   mutable std::mutex mutex_;
   std::map<api::ObjectKey, std::shared_ptr<Memory>> memory_;  // Guarded by mutex_.
 };

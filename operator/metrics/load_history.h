@@ -20,6 +20,7 @@
 #include "operator/api/meta.h"
 #include "operator/base/result.h"
 #include "operator/kube/transport.h"
+#include "operator/metrics/query.h"
 #include "operator/platform/clock.h"
 #include "operator/scaling/forecast.h"
 
@@ -29,15 +30,6 @@ namespace scalableapp::metrics {
 inline constexpr milliseconds kHistoryEvaluationTimeout{20'000};
 inline constexpr milliseconds kHistoryRequestTimeout{22'000};
 inline constexpr std::size_t kMaxHistoryBytes = 2U << 20U;
-
-struct LoadQuery {
-  std::string metric;  // Of the app's spec, by name.
-  std::string text;    // PromQL without placeholders that yields one series.
-  int days = 15;
-  // Each value is the mean over so long before its time; the series tells it at the middle.
-  seconds window{300};
-  bool operator==(const LoadQuery&) const = default;
-};
 
 class LoadHistory {
  public:
