@@ -37,7 +37,6 @@
 #include "operator/platform/clock.h"
 #include "operator/rollout/ejections.h"
 #include "operator/rollout/plan.h"
-#include "operator/rollout/scale_down.h"
 #include "operator/scaling/decide.h"
 
 namespace scalableapp::controller {
@@ -75,15 +74,6 @@ class AppReconciler {
   std::shared_ptr<Memory> memory_of(const api::ScalableApp& app);
   Snapshot observe(std::shared_ptr<const api::ScalableApp> app, Memory& memory);
   void subscribe_metrics(const Snapshot& snapshot, Memory& memory);
-  // What writing to pods leaves to do.
-  struct PodWork {
-    milliseconds next = milliseconds::max();  // When a gate will have to change.
-    std::optional<Error> error;               // The first one that asks for a retry.
-  };
-  void keep_gates(const Snapshot& snapshot, Memory& memory, PodWork& work);
-  void release(const Snapshot& snapshot, const rollout::Pods& pods, Memory& memory, PodWork& work);
-  bool set_aside(const Snapshot& snapshot, const std::vector<rollout::Mark>& marks,
-                 const std::vector<rollout::Eject>& ejects, Memory& memory, PodWork& work);
   std::vector<rollout::Eject> look_at_outliers(const Snapshot& snapshot, const std::vector<scaling::Outlier>& outliers,
                                                Memory& memory);
   Result<void> avoid_collision(const Snapshot& snapshot, Memory& memory);
