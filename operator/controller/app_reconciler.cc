@@ -10,13 +10,13 @@
 #include <nlohmann/json.hpp>
 
 #include "operator/api/revision.h"
-#include "operator/controller/foresight.h"
 #include "operator/controller/status.h"
 #include "operator/metrics/details.h"
 #include "operator/metrics/promql.h"
 #include "operator/metrics/query.h"
 #include "operator/platform/log.h"
 #include "operator/rollout/gates.h"
+#include "operator/scaling/foresight.h"
 #include "operator/scaling/record.h"
 
 namespace scalableapp::controller {
@@ -167,7 +167,7 @@ struct AppReconciler::Memory {
   std::int64_t subscribed_generation = -1;
   bool samples_warm_up = false;
   MonotonicTime subscribed_at{};
-  Foresight foresight;
+  scaling::Foresight foresight;
   bool metrics_lost = false;        // As events told it.
   std::string progress_reason;      // As events told it.
   std::optional<WallTime> taken_over;    // The last change of size that events told as found.
