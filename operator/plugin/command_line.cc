@@ -26,26 +26,6 @@ std::string indented(std::string_view block, std::string_view indent) {
   return out;
 }
 
-// Lines of at most `width` characters where words allow it.
-std::string wrapped(std::string_view words, std::size_t width) {
-  std::string out;
-  std::size_t column = 0;
-  while (!words.empty()) {
-    const auto end = std::min(words.find(' '), words.size());
-    if (column > 0 && column + 1 + end > width) {
-      out += '\n';
-      column = 0;
-    } else if (column > 0) {
-      out += ' ';
-      ++column;
-    }
-    out += words.substr(0, end);
-    column += end;
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  return out;
-}
-
 tl::unexpected<Error> must_be(std::string_view name, std::string_view value,
                               std::string_view should) {
   return fail(ErrorCode::kInvalid, fmt::format("--{}={}: must be {}", name, value, should));
@@ -80,6 +60,26 @@ std::string duration_text(double seconds_count) {
 std::string dashed(const Flag& flag) { return fmt::format("--{}", flag.name); }
 
 }  // namespace
+
+std::string wrapped(std::string_view words, std::size_t width, std::string_view indent) {
+  std::string out;
+  std::size_t column = 0;
+  while (!words.empty()) {
+    const auto end = std::min(words.find(' '), words.size());
+    if (column > 0 && column + 1 + end > width) {
+      out += '\n';
+      out += indent;
+      column = 0;
+    } else if (column > 0) {
+      out += ' ';
+      ++column;
+    }
+    out += words.substr(0, end);
+    column += end;
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  return out;
+}
 
 std::string help_of(const Command& command) {
   std::string help = command.summary + "\n";

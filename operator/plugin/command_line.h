@@ -33,6 +33,9 @@ struct Command {
   std::function<Result<void>(const std::string& value)> set_argument;
 };
 
+// Lines of at most `width` characters where words allow it; `indent` before each but the first.
+std::string wrapped(std::string_view words, std::size_t width, std::string_view indent = {});
+
 // The text of `kubectl scalableapp COMMAND --help`.
 std::string help_of(const Command& command);
 

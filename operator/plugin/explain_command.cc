@@ -1,4 +1,6 @@
 // kubectl scalableapp explain
+#include <fmt/format.h>
+
 #include <memory>
 
 #include "operator/kube/config.h"
@@ -32,8 +34,14 @@ Result<Decisions> fetch(const Options& options) {
       options.server.empty() ? config->endpoint : kube::Endpoint{.base_url = options.server};
   auto transport = kube::make_cpprest_transport(endpoint, clock);
   if (!transport) return tl::unexpected(transport.error());
-  return options.server.empty() ? fetch_decisions(**transport, app, options.operator_namespace)
-                                : fetch_decisions_directly(**transport, app);
+  auto decisions = options.server.empty()
+                       ? fetch_decisions(**transport, app, options.operator_namespace)
+                       : fetch_decisions_directly(**transport, app);
+  if (!decisions) {
+    return fail(decisions.error().code,
+                fmt::format("{}: {}", endpoint.base_url, decisions.error().message));
+  }
+  return decisions;
 }
 
 }  // namespace

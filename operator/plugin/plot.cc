@@ -199,7 +199,7 @@ class Pen {
              const std::function<std::optional<double>(const simulation::Point&)>& value,
              double width, bool filled = false) {
     cairo_save(cairo_);
-    cairo_rectangle(cairo_, panel.left, panel.top - 2, panel.width, panel.height + 4);
+    cairo_rectangle(cairo_, panel.left, panel.top - 6, panel.width, panel.height + 12);
     cairo_clip(cairo_);
     const double bottom = panel.top + panel.height;
     bool is_down = false;
@@ -332,7 +332,10 @@ void draw_run(Pen& pen, const TraceReport& report, double top) {
   panel.height = kReplicasHeight;
   panel.y = linear(0, most_replicas, 5, true);
   pen.frame(panel, "Replicas: thick desired, thin serving", plain_text, true);
+  // A little apart, so that equal counts do not hide each other.
+  panel.top += 0.8 * static_cast<double>(report.policies.size());
   for (std::size_t i = report.policies.size(); i > 0; --i) {
+    panel.top -= 1.6;
     const auto& points = report.policies[i - 1].points;
     const Color& color = kPolicies[(i - 1) % kPolicies.size()];
     pen.color(color, 0.55);
@@ -359,8 +362,8 @@ void draw_front(Pen& pen, std::span<const FrontPoint> points, const std::string&
                     .top = kTitle,
                     .width = kWidth - kMarginLeft - kMarginRight,
                     .height = kFrontHeight - kTitle - kBottom - 20,
-                    .x = linear(least, most, 8),
-                    .y = linear(0, worst, 6)};
+                    .x = linear(least, most * 1.02, 8),
+                    .y = linear(0, worst * 1.05, 6)};
   pen.color(kInk);
   pen.write(kMarginLeft, 24, title, 15, Align::kLeft, true);
   Panel grid = panel;
@@ -401,7 +404,8 @@ void draw_front(Pen& pen, std::span<const FrontPoint> points, const std::string&
     pen.dot(x, y, 5.5);
     pen.color(kInk);
     const bool at_the_right = x > kWidth - 140;
-    pen.write(x + (at_the_right ? -10 : 10), y - 8, point.label, 12,
+    // Under the point where the axis' name is above it.
+    pen.write(x + (at_the_right ? -10 : 10), y < panel.top + 20 ? y + 18 : y - 8, point.label, 12,
               at_the_right ? Align::kRight : Align::kLeft, true);
   }
 }

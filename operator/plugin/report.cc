@@ -6,6 +6,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "operator/plugin/command_line.h"
 #include "operator/plugin/table.h"
 
 namespace scalableapp::plugin {
@@ -95,7 +96,8 @@ std::string settings_of(std::span<const TraceReport> reports) {
     width = std::max(width, policy.name.size());
   }
   for (const PolicyResult& policy : reports.front().policies) {
-    out += fmt::format("  {:<{}}   {}\n", policy.name, width, policy.settings);
+    out += fmt::format("  {:<{}}   {}\n", policy.name, width,
+                       wrapped(policy.settings, 96, std::string(width + 5, ' ')));
   }
   return out;
 }

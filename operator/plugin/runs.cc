@@ -31,6 +31,7 @@ Result<simulation::PolicyResult> play_policy(const api::ScalableApp& app,
                                              const RunOptions& options, simulation::Policy policy) {
   simulation::Options run;
   run.initial_replicas = options.initial_replicas;
+  if (options.start) run.start = *options.start;
   return simulation::simulate(app, trace, options.workload, policy, run);
 }
 
@@ -51,6 +52,9 @@ std::vector<Flag> workload_flags(RunOptions& options) {
       {"concurrency", 0, fmt::format("{}", workload.concurrency),
        "How many requests (or jobs) a pod serves at a time; more wait in it.",
        whole("concurrency", workload.concurrency, 1, 10'000)},
+      {"queue-limit", 0, fmt::format("{}", workload.queue_limit),
+       "How many requests may wait in a pod before it refuses more; 0: any number.",
+       whole("queue-limit", workload.queue_limit, 0, 10'000'000)},
       {"cpu-per-request", 0, duration_text(workload.cpu_seconds_per_request),
        "CPU time of a request (or a job).",
        duration("cpu-per-request", workload.cpu_seconds_per_request, 0, 3600)},

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct RunOptions {
   simulation::Workload workload;
   int initial_replicas = 0;
   std::vector<std::string> against;  // "hpa", "keda", "kpa", in this order.
+  std::optional<WallTime> start;     // Of the trace; unset: the simulator's own.
 };
 // --seed, --service-time and the like.
 std::vector<Flag> workload_flags(RunOptions& options);

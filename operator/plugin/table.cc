@@ -60,6 +60,7 @@ std::string render_csv(const Table& table) {
 }
 
 std::string short_number(double value) {
+  if (std::abs(value) >= 1000) return fmt::format("{:.0f}", value);
   const double rounded = std::round(value * 10) / 10;
   return rounded == std::round(rounded) ? fmt::format("{:.0f}", rounded)
                                         : fmt::format("{:.1f}", rounded);

@@ -19,7 +19,7 @@ std::string render(const Table& table);
 // RFC 4180: quoted where need be; lines end with "\n".
 std::string render_csv(const Table& table);
 
-// "12", "2.5": at most one digit behind the point.
+// "12", "2.5": at most one digit behind the point, and none from 1000 on.
 std::string short_number(double value);
 
 }  // namespace scalableapp::plugin

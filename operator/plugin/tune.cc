@@ -236,7 +236,7 @@ std::vector<Setting> settings_of(const api::ScalableAppSpec& spec) {
     add(settings,
         {.field = fmt::format("spec.metrics.{}.cpu.targetUtilization", *metric),
          .short_name = "CPU-TARGET(%)",
-         .levels = {30, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 100},
+         .levels = {30, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90},
          .apply = [at = *metric](auto& changed,
                                  int level) { changed.metrics[at].target = level / 100.0; },
          .text = number_text},
