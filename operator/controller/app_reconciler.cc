@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include "operator/api/revision.h"
-#include "operator/controller/foresight.h"
 #include "operator/controller/pod_writes.h"
 #include "operator/controller/status.h"
 #include "operator/metrics/details.h"
@@ -21,6 +20,7 @@
 #include "operator/rollout/gates.h"
 #include "operator/rollout/ejections.h"
 #include "operator/rollout/scale_down.h"
+#include "operator/scaling/foresight.h"
 #include "operator/scaling/record.h"
 
 namespace scalableapp::controller {
@@ -184,7 +184,7 @@ struct AppReconciler::Memory {
   std::int64_t subscribed_generation = -1;
   bool samples_warm_up = false;
   MonotonicTime subscribed_at{};
-  Foresight foresight;
+  scaling::Foresight foresight;
   bool metrics_lost = false;        // As events told it.
   std::string progress_reason;      // As events told it.
   std::optional<WallTime> taken_over;    // The last change of size that events told as found.

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <functional>
 #include <limits>
 #include <numbers>
@@ -276,6 +278,47 @@ TEST(Forecast, IsNeverBelowZeroNorInfinite) {
     if (!got) continue;
     EXPECT_TRUE(std::isfinite(got->expected) && got->expected >= 0) << "seed " << seed;
     EXPECT_TRUE(std::isfinite(got->error) && got->error >= 0) << "seed " << seed;
+  }
+}
+
+// Lunch and dinner, weekends at half, 5 % noise: what is missing for the next `horizon` if one
+// scales for the load now, and if one believes the forecast; and what is too much then.
+TEST(Forecast, OverAWeekOfTwoPeaksItSavesMostOfWhatIsMissingAndAddsLittle) {
+  const std::uint64_t seed = 20270115;
+  const Load calm = [](double at) {
+    const double hours = at / 3600 + 100 * 7 * 24;
+    const double hour = std::fmod(hours, 24);
+    const double day = std::fmod(std::floor(hours / 24), 7);
+    const auto peak = [&](double middle, double width) {
+      return std::exp(-(hour - middle) * (hour - middle) / (2 * width * width));
+    };
+    return (day >= 5 ? 0.5 : 1.0) * (50 + 500 * peak(12.5, 0.7) + 700 * peak(19, 1.0));
+  };
+  const Load load = with_noise(calm, seed, [](auto& random) {
+    return std::normal_distribution<double>(1, 0.05)(random);
+  });
+  const LoadSeries all = history_of(load, 23 * kDay, kNow + 8 * kDay);
+  for (const seconds horizon : {seconds(300), seconds(900)}) {
+    const auto steps = horizon / kStep;
+    double came = 0, missing_without = 0, missing = 0, too_much = 0;
+    for (WallTime now = kNow; now < kNow + 7 * kDay; now += 3 * kStep) {
+      const auto here = all.values.begin() + (now - all.begin) / kStep;
+      const LoadSeries history{now - 15 * kDay, kStep, {here - 15 * kDay / kStep, here + 1}};
+      const double present = *here;
+      const double highest = *std::max_element(here + 1, here + 1 + steps);
+      const auto got = forecast_from(history, {}, horizon, now);
+      ASSERT_TRUE(got);
+      const double planned = load_with_forecast(present, *got, 0.5);
+      came += highest;
+      missing_without += std::max(0.0, highest - present);
+      missing += std::max(0.0, highest - planned);
+      too_much += std::max(0.0, planned - std::max(highest, present));
+    }
+    std::printf("seed %llu horizon %lld s: missing %.3f -> %.3f, too much %.3f of the load\n",
+                static_cast<unsigned long long>(seed), static_cast<long long>(horizon.count()),
+                missing_without / came, missing / came, too_much / came);
+    EXPECT_LT(missing, 0.6 * missing_without) << "seed " << seed;
+    EXPECT_LT(too_much, 0.05 * came) << "seed " << seed;
   }
 }
 

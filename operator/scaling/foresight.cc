@@ -1,4 +1,4 @@
-#include "operator/controller/foresight.h"
+#include "operator/scaling/foresight.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 #include "operator/scaling/schedule.h"
 #include "operator/scaling/signal.h"
 
-namespace scalableapp::controller {
+namespace scalableapp::scaling {
 namespace {
 
 // As long as forecast() wants the trend of the newest samples to be.
@@ -17,23 +17,20 @@ seconds recent_span(seconds horizon) {
 
 }  // namespace
 
-std::vector<std::string> Foresight::add_to(scaling::Observation& observation,
+std::vector<std::string> Foresight::add_to(Observation& observation,
                                            const api::ScalableAppSpec& spec,
                                            const api::ScalingHistory& history, WallTime now,
                                            const FindZones& find_zones,
                                            const FindHistory& find_history) {
-  const seconds warm_up =
-      history.warm_up_seconds > 0
-          ? std::clamp(seconds{std::lround(std::ceil(
-                           std::min(history.warm_up_seconds, double{kLongestWarmUp.count()})))},
-                       seconds{1}, kLongestWarmUp)
-          : kAssumedWarmUp;
+  const double measured =
+      std::min(std::ceil(history.warm_up_seconds), double{kLongestWarmUp.count()});
+  const seconds warm_up = measured > 0 ? seconds{std::lround(measured)} : kAssumedWarmUp;
 
   std::vector<std::string> problems;
   if (!spec.schedules.empty()) {
-    const TimeZones zones = find_zones(scaling::time_zone_names(spec.schedules), now);
-    observation.schedules = scaling::active_schedules(now, warm_up, spec.schedules, zones);
-    problems = scaling::schedule_problems(spec.schedules, zones);
+    const TimeZones zones = find_zones(time_zone_names(spec.schedules), now);
+    observation.schedules = active_schedules(now, warm_up, spec.schedules, zones);
+    problems = schedule_problems(spec.schedules, zones);
   }
 
   if (!spec.prediction) {
@@ -42,17 +39,17 @@ std::vector<std::string> Foresight::add_to(scaling::Observation& observation,
   }
   // A decision is made every interval only.
   const seconds horizon = warm_up + seconds{spec.interval_seconds};
-  static const scaling::LoadSeries kNoHistory;
+  static const LoadSeries kNoHistory;
   std::vector<Past> pasts;
   for (const api::MetricSpec& metric : spec.metrics) {
     const auto known = std::ranges::find(pasts_, metric.name, &Past::metric);
     Past past = known != pasts_.end() ? std::move(*known) : Past{.metric = metric.name};
 
     const auto reading =
-        std::ranges::find(observation.readings, metric.name, &scaling::MetricReading::name);
+        std::ranges::find(observation.readings, metric.name, &MetricReading::name);
     if (reading != observation.readings.end()) {
       const WallTime at = now - reading->age;
-      const auto load = scaling::load_of(metric, *reading);
+      const auto load = load_of(metric, *reading);
       if (!past.recent.empty() && past.recent.back().at > now) past.recent.clear();
       if (load && std::isfinite(*load) && (past.recent.empty() || at > past.recent.back().at)) {
         past.recent.push_back({at, *load});
@@ -67,14 +64,13 @@ std::vector<std::string> Foresight::add_to(scaling::Observation& observation,
     const seconds learned_for =
         series ? (horizon + series->step - seconds{1}) / series->step * series->step : seconds{0};
     if (series != past.history || learned_for != past.learned_for) {
-      past.model = series ? scaling::learn(*series, learned_for) : scaling::ForecastModel{};
+      past.model = series ? learn(*series, learned_for) : ForecastModel{};
       past.history = std::move(series);
       past.learned_for = learned_for;
     }
-    if (auto forecast =
-            scaling::forecast(metric.name, past.history ? *past.history : kNoHistory, past.model,
-                              past.recent, now, horizon)) {
-      observation.forecasts.push_back(std::move(*forecast));
+    if (auto expected = forecast(metric.name, past.history ? *past.history : kNoHistory, past.model,
+                                 past.recent, now, horizon)) {
+      observation.forecasts.push_back(std::move(*expected));
     }
     pasts.push_back(std::move(past));
   }
@@ -82,4 +78,4 @@ std::vector<std::string> Foresight::add_to(scaling::Observation& observation,
   return problems;
 }
 
-}  // namespace scalableapp::controller
+}  // namespace scalableapp::scaling

@@ -1,7 +1,8 @@
-// What the calendar and the past say about an app's near future: which of its schedules are open, and
-// how much load its metrics will have by the time a pod started now would be warm. Keeps the app's
-// newest samples and what was learned from its history; scaling/schedule.h and scaling/forecast.h do
-// the thinking. One of these an app; thread-compatible.
+// What the calendar and the past say about an app's near future: which of its schedules are open,
+// and how much load its metrics will have by the time a pod started now would be warm. Keeps the
+// app's newest samples and what was learned from its history; schedule.h and forecast.h do the
+// thinking. Pure, so that a simulation foresees what the operator would. One of these an app;
+// thread-compatible.
 #pragma once
 
 #include <functional>
@@ -14,7 +15,7 @@
 #include "operator/scaling/forecast.h"
 #include "operator/scaling/observation.h"
 
-namespace scalableapp::controller {
+namespace scalableapp::scaling {
 
 class Foresight {
  public:
@@ -22,7 +23,7 @@ class Foresight {
   using FindZones = std::function<TimeZones(const std::vector<std::string>& names, WallTime now)>;
   // The history of the metric of that name; null while there is none.
   using FindHistory =
-      std::function<std::shared_ptr<const scaling::LoadSeries>(const std::string& metric)>;
+      std::function<std::shared_ptr<const LoadSeries>(const std::string& metric)>;
 
   // How long a pod is taken to need where that was not measured yet.
   static constexpr seconds kAssumedWarmUp{60};
@@ -30,7 +31,7 @@ class Foresight {
 
   // Fills in observation.schedules and, with spec.prediction, observation.forecasts. Returns what
   // is wrong with the schedules, a sentence each.
-  std::vector<std::string> add_to(scaling::Observation& observation,
+  std::vector<std::string> add_to(Observation& observation,
                                   const api::ScalableAppSpec& spec,
                                   const api::ScalingHistory& history, WallTime now,
                                   const FindZones& find_zones, const FindHistory& find_history);
@@ -38,13 +39,13 @@ class Foresight {
  private:
   struct Past {
     std::string metric;
-    std::vector<scaling::LoadPoint> recent;  // By time.
+    std::vector<LoadPoint> recent;  // By time.
     // Kept alive, so that no other history has its address.
-    std::shared_ptr<const scaling::LoadSeries> history;
+    std::shared_ptr<const LoadSeries> history;
     seconds learned_for{0};
-    scaling::ForecastModel model;
+    ForecastModel model;
   };
   std::vector<Past> pasts_;  // In the order of spec.metrics.
 };
 
-}  // namespace scalableapp::controller
+}  // namespace scalableapp::scaling

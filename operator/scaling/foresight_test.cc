@@ -1,4 +1,4 @@
-#include "operator/controller/foresight.h"
+#include "operator/scaling/foresight.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numbers>
 
-namespace scalableapp::controller {
+namespace scalableapp::scaling {
 namespace {
 
 using ::testing::ElementsAre;
@@ -23,7 +23,7 @@ TimeZones no_zones(const std::vector<std::string>& names, WallTime) {
   }
   return zones;
 }
-std::shared_ptr<const scaling::LoadSeries> no_history(const std::string&) { return nullptr; }
+std::shared_ptr<const LoadSeries> no_history(const std::string&) { return nullptr; }
 
 api::ScalableAppSpec queue_app() {
   api::ScalableAppSpec spec;
@@ -31,7 +31,7 @@ api::ScalableAppSpec queue_app() {
   spec.prediction.emplace();
   return spec;
 }
-scaling::Observation observe(double value, milliseconds age = seconds{0}) {
+Observation observe(double value, milliseconds age = seconds{0}) {
   return {.readings = {{.name = "jobs", .value = value, .age = age}}};
 }
 
@@ -40,17 +40,17 @@ TEST(Foresight, FloorsBeginByTheMeasuredWarmUpEarly) {
   api::ScalableAppSpec spec;
   spec.schedules = {{"dinner", "0 18 * * *", "UTC", 3600, 10, std::nullopt},
                     {"away", "0 0 * * *", "Mars/Base", 3600, 10, std::nullopt}};
-  scaling::Observation observation;
+  Observation observation;
   EXPECT_THAT(foresight.add_to(observation, spec, {}, kNow, no_zones, no_history),
               ElementsAre("spec.schedules[1].timeZone: no zone Mars/Base"));
   EXPECT_THAT(observation.schedules, IsEmpty()) << "90 s before, with 60 s assumed";
   foresight.add_to(observation, spec, {.warm_up_seconds = 89.2}, kNow, no_zones, no_history);
   EXPECT_THAT(observation.schedules,
-              ElementsAre(scaling::ActiveSchedule{"dinner", 10, std::nullopt}));
+              ElementsAre(ActiveSchedule{"dinner", 10, std::nullopt}));
 }
 
 TEST(Foresight, AHistoryGivesAForecastByTheWarmUp) {
-  auto series = std::make_shared<scaling::LoadSeries>();
+  auto series = std::make_shared<LoadSeries>();
   series->begin = kNow - std::chrono::days{15};
   for (int i = 0; i <= 15 * 288; ++i) {
     const double day = (i - 15 * 288) / 288.0 * 2 * std::numbers::pi;
@@ -72,7 +72,7 @@ TEST(Foresight, AHistoryGivesAForecastByTheWarmUp) {
 TEST(Foresight, WithoutAHistoryTheSamplesOfTheLastMinutesDo) {
   Foresight foresight;
   WallTime now = kNow;
-  scaling::Observation observation;
+  Observation observation;
   for (int i = 0; i <= 150; ++i, now += seconds{2}) {
     observation = observe(100 + i, seconds{1});
     foresight.add_to(observation, queue_app(), {.warm_up_seconds = 30}, now, no_zones, no_history);
@@ -103,4 +103,4 @@ TEST(Foresight, WithoutPredictionThereIsNoForecast) {
 }
 
 }  // namespace
-}  // namespace scalableapp::controller
+}  // namespace scalableapp::scaling
