@@ -242,8 +242,8 @@ constexpr double kLoadHeight = 120, kLatencyHeight = 190, kReplicasHeight = 220;
 constexpr double kRunHeight =
     kTitle + kLoadHeight + kGap + kLatencyHeight + kGap + kReplicasHeight + kBottom;
 
-// On the title's line, to the right.
-void legend(Pen& pen, const TraceReport& report, double y) {
+// On the title's line, to the right; says where it begins.
+double legend(Pen& pen, const TraceReport& report, double y) {
   constexpr double kLine = 22, kSpace = 6, kBetween = 20;
   pen.color(kInk);
   double x = kWidth - kMarginRight + kBetween;
@@ -252,6 +252,7 @@ void legend(Pen& pen, const TraceReport& report, double y) {
     x -= kLine + kSpace + pen.text_width(policy.name) + kBetween;
   }
   x -= kLine + kSpace + pen.text_width("target") + kBetween;
+  const double begin = x;
   for (std::size_t i = 0; i < report.policies.size(); ++i) {
     pen.color(kPolicies[i % kPolicies.size()]);
     pen.line(x, y - 4, x + kLine, y - 4, 3);
@@ -263,6 +264,7 @@ void legend(Pen& pen, const TraceReport& report, double y) {
   pen.line(x, y - 4, x + kLine, y - 4, 1.5, true);
   pen.color(kInk);
   pen.write(x + kLine + kSpace, y, "target", 12);
+  return begin;
 }
 
 Scale latency_scale(const TraceReport& report) {
@@ -286,9 +288,11 @@ void draw_run(Pen& pen, const TraceReport& report, double top) {
     const auto& last = first.points.back();
     end = last.seconds + (last.seconds - first.points[first.points.size() - 2].seconds);
   }
+  const double room = legend(pen, report, top + 24) - kMarginLeft - 20;
   pen.color(kInk);
-  pen.write(kMarginLeft, top + 24, report.trace, 15, Align::kLeft, true);
-  legend(pen, report, top + 24);
+  pen.write(0, -100, "", 15, Align::kLeft, true);
+  const double size = 15 * std::min(1.0, room / std::max(1.0, pen.text_width(report.trace)));
+  pen.write(kMarginLeft, top + 24, report.trace, size, Align::kLeft, true);
 
   double most_load = 0, most_replicas = 1;
   for (const PolicyResult& policy : report.policies) {
@@ -404,8 +408,11 @@ void draw_front(Pen& pen, std::span<const FrontPoint> points, const std::string&
     pen.dot(x, y, 5.5);
     pen.color(kInk);
     const bool at_the_right = x > kWidth - 140;
-    // Under the point where the axis' name is above it.
-    pen.write(x + (at_the_right ? -10 : 10), y < panel.top + 20 ? y + 18 : y - 8, point.label, 12,
+    // "current" under its point, as it is often beside the other; both within the panel.
+    bool is_under = point.label == "current";
+    if (y < panel.top + 20) is_under = true;
+    if (y > panel.top + panel.height - 20) is_under = false;
+    pen.write(x + (at_the_right ? -10 : 10), is_under ? y + 18 : y - 8, point.label, 12,
               at_the_right ? Align::kRight : Align::kLeft, true);
   }
 }
