@@ -223,6 +223,8 @@ struct MetricMemory {
   double servers = 0;      // How many requests a replica serves at a time, effectively.
   double proven_rate = 0;  // The rate per replica at which the target was met, 1/s.
   std::optional<WallTime> over_since;  // The quantile has been over the target since then.
+  double servers_before = 0;           // What was known of the two when that began.
+  double proven_rate_before = 0;
   // An attempt to mend that by adding replicas, and what it began with.
   std::optional<WallTime> trial_since;
   double trial_seconds = 0;  // The quantile.

@@ -34,6 +34,8 @@ json to_json(const MetricMemory& memory) {
   put(object, "provenRate", memory.proven_rate);
   put(object, "learnedUntil", memory.learned_until);
   put(object, "overSince", memory.over_since);
+  put(object, "serversBefore", memory.servers_before);
+  put(object, "provenRateBefore", memory.proven_rate_before);
   put(object, "trialSince", memory.trial_since);
   put(object, "trialSeconds", memory.trial_seconds);
   put(object, "trialRate", memory.trial_rate);
@@ -53,6 +55,8 @@ MetricMemory decode_memory(const json& object) {
           .servers = number(object, "servers"),
           .proven_rate = number(object, "provenRate"),
           .over_since = time(object, "overSince"),
+          .servers_before = number(object, "serversBefore"),
+          .proven_rate_before = number(object, "provenRateBefore"),
           .trial_since = time(object, "trialSince"),
           .trial_seconds = number(object, "trialSeconds"),
           .trial_rate = number(object, "trialRate"),

@@ -348,6 +348,8 @@ TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
                                  .servers = 0.5,
                                  .proven_rate = 0.5,
                                  .over_since = time,
+                                 .servers_before = 0.5,
+                                 .proven_rate_before = 0.5,
                                  .trial_since = time,
                                  .trial_seconds = 0.5,
                                  .trial_rate = 0.5,

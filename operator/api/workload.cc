@@ -71,12 +71,35 @@ std::optional<SizeChange> decode_size_change(const std::string& text) {
   return SizeChange{.time = *time, .from = *from, .to = *to};
 }
 
+std::string encode_ejection(const Ejection& ejection) {
+  return fmt::format("{} {} {}", ejection.count, format_rfc3339(ejection.time), ejection.why);
+}
+
+std::optional<Ejection> decode_ejection(const std::string& text) {
+  const std::string with_space = " " + text;
+  std::string_view rest(with_space);
+  const auto count = take_count(rest);
+  if (!count || !rest.starts_with(' ')) return std::nullopt;
+  rest.remove_prefix(1);
+  const std::size_t end = std::min(rest.find(' '), rest.size());
+  const auto time = parse_rfc3339(rest.substr(0, end));
+  if (!time) return std::nullopt;
+  return Ejection{.count = *count, .time = *time, .why = std::string(rest.substr(std::min(end + 1, rest.size())))};
+}
+
 Result<Pod> decode_pod(const json& object) {
   auto meta = decode_meta(object);
   if (!meta) return tl::unexpected(meta.error());
   Pod pod;
   pod.metadata = std::move(*meta);
   keep_only(pod.metadata.labels);
+  const auto& annotations = pod.metadata.annotations;
+  if (const auto since = annotations.find(kDrainingSinceAnnotation); since != annotations.end()) {
+    if (const auto at = parse_rfc3339(since->second)) pod.draining_since = *at;
+  }
+  if (const auto ejected = annotations.find(kEjectionAnnotation); ejected != annotations.end()) {
+    pod.ejection = decode_ejection(ejected->second);
+  }
   pod.metadata.annotations.clear();
   const json& spec = child(object, "spec");
   const json& status = child(object, "status");
@@ -89,7 +112,13 @@ Result<Pod> decode_pod(const json& object) {
     const bool is_true = text(condition, "status") == "True";
     if (type == kWarmGate) {
       pod.warm = is_true;
-      if (is_true) pod.warm_since = time(condition, "lastTransitionTime");
+      const std::string reason = text(condition, "reason");
+      if (is_true) {
+        pod.warm_since = time(condition, "lastTransitionTime");
+        pod.returned = reason == kDrainCancelledReason || reason == kOutlierRetryReason;
+      } else if (reason == kDrainingReason || reason == kOutlierReason) {
+        pod.set_aside_since = time(condition, "lastTransitionTime");
+      }
     }
     if (type == "ContainersReady") {
       pod.containers_ready = is_true;

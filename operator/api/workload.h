@@ -11,6 +11,30 @@
 
 namespace scalableapp::api {
 
+// How the operator notes on a pod that it is to go ("TIME"): it takes no traffic any more, and where
+// it served it is given time to finish what it has.
+inline constexpr const char* kDrainingSinceAnnotation = "scalableapp.io/draining-since";
+// Kubernetes' own: of pods that serve alike the ReplicaSet controller takes the cheapest first.
+inline constexpr const char* kDeletionCostAnnotation = "controller.kubernetes.io/pod-deletion-cost";
+// How the operator notes that a pod was taken out of service as an outlier ("COUNT TIME WHY").
+inline constexpr const char* kEjectionAnnotation = "scalableapp.io/ejected";
+struct Ejection {
+  int count = 0;  // How many times in short succession, this one included.
+  WallTime time{};
+  std::string why;  // For a person.
+  bool operator==(const Ejection&) const = default;
+};
+std::string encode_ejection(const Ejection& ejection);
+// Nothing for text of another form.
+std::optional<Ejection> decode_ejection(const std::string& text);
+
+// The gate's reasons where it is closed on a pod that was warm and may come back as it is.
+inline constexpr const char* kDrainingReason = "Draining";
+inline constexpr const char* kOutlierReason = "Outlier";
+// And where it was opened again on such a one.
+inline constexpr const char* kDrainCancelledReason = "DrainCancelled";
+inline constexpr const char* kOutlierRetryReason = "OutlierRetry";
+
 struct Pod {
   ObjectMeta metadata;  // Labels: only kAppLabel, kRevisionLabel. Annotations: none.
   std::string phase;    // "Pending", "Running", "Succeeded", "Failed".
@@ -22,6 +46,10 @@ struct Pod {
   std::optional<WallTime> unready_since;  // When Ready was last said not to be so any more, or yet.
   bool warm = false;                   // The gate's condition is True.
   std::optional<WallTime> warm_since;  // When we opened it.
+  std::optional<WallTime> set_aside_since;  // When we closed it though the pod was warm.
+  bool returned = false;  // The gate was opened again on a pod that was set aside: Ready is not its first.
+  std::optional<WallTime> draining_since;   // When it was chosen to go.
+  std::optional<Ejection> ejection;         // The last one.
   std::optional<WallTime> started_at;  // status.startTime
   int restart_count = 0;               // Sum over containers.
   double cpu_request_cores = 0;        // Sum over containers.
@@ -29,6 +57,7 @@ struct Pod {
   // "CrashLoopBackOff: ...", "Unschedulable: ..."; empty while nothing is wrong.
   std::string trouble;
   bool terminating() const { return metadata.deletion_time.has_value(); }
+  bool draining() const { return draining_since.has_value(); }
   bool finished() const { return phase == "Succeeded" || phase == "Failed"; }
   bool operator==(const Pod&) const = default;
 };

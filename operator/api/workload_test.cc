@@ -1,5 +1,6 @@
 #include "operator/api/workload.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -123,6 +124,32 @@ TEST(SizeChange, IsReadAsItWasWrittenAndOtherTextIsNone) {
   for (const char* text : {"", " ", "2026-11-24T18:52:51Z", "2026-11-24T18:52:51Z 3", "2026-11-24T18:52:51Z 3 x",
                            "2026-11-24T18:52:51Z 3 10 4", "2026-11-24T18:52:51Z -3 10", "now 3 10", "2026-11-24T18:52:51Z  3 10"}) {
     EXPECT_FALSE(decode_size_change(text)) << text;
+  }
+}
+
+TEST(Pod, TellsWhatTheOperatorNotedOnIt) {
+  const auto decode = [](const char* annotations, const char* condition) {
+    return *decode_pod(nlohmann::json::parse(fmt::format(
+        R"({{"metadata":{{"name":"p","namespace":"d","annotations":{}}},
+            "status":{{"conditions":[{{"type":"scalableapp.io/warm","lastTransitionTime":"2026-01-31T12:00:05Z",{}}}]}}}})",
+        annotations, condition)));
+  };
+  const WallTime at = *parse_rfc3339("2026-01-31T12:00:05Z");
+  const Pod draining = decode(R"({"scalableapp.io/draining-since":"2026-01-31T12:00:05.000000Z"})", R"("status":"False","reason":"Draining")");
+  EXPECT_EQ(draining.draining_since, at);
+  EXPECT_EQ(draining.set_aside_since, at);
+  EXPECT_TRUE(draining.metadata.annotations.empty());
+  const Pod ejected = decode(R"({"scalableapp.io/ejected":"2 2026-01-31T12:00:05Z p99 1.2s"})", R"("status":"False","reason":"Outlier")");
+  EXPECT_EQ(ejected.ejection, (Ejection{2, at, "p99 1.2s"}));
+  EXPECT_EQ(decode_ejection(encode_ejection(*ejected.ejection)), ejected.ejection);
+  EXPECT_EQ(ejected.set_aside_since, at);
+  EXPECT_FALSE(ejected.draining());
+  EXPECT_TRUE(decode("{}", R"("status":"True","reason":"DrainCancelled")").returned);
+  const Pod cold = decode(R"({"scalableapp.io/draining-since":"soon"})", R"("status":"False","reason":"ContainersNotReady")");
+  EXPECT_FALSE(cold.set_aside_since);
+  EXPECT_FALSE(cold.draining());
+  for (const char* text : {"", "2", "two 2026-01-31T12:00:05Z why", "2 yesterday why", "-1 2026-01-31T12:00:05Z why"}) {
+    EXPECT_EQ(decode_ejection(text), std::nullopt) << text;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -10,12 +11,15 @@
 #include <nlohmann/json.hpp>
 
 #include "operator/api/revision.h"
+#include "operator/controller/pod_writes.h"
 #include "operator/controller/status.h"
 #include "operator/metrics/details.h"
 #include "operator/metrics/promql.h"
 #include "operator/metrics/query.h"
 #include "operator/platform/log.h"
 #include "operator/rollout/gates.h"
+#include "operator/rollout/ejections.h"
+#include "operator/rollout/scale_down.h"
 #include "operator/scaling/record.h"
 
 namespace scalableapp::controller {
@@ -31,8 +35,10 @@ constexpr milliseconds kFirstAnswerPatience{5000};
 constexpr milliseconds kSoonest{50};
 // How soon a status that made way is looked at again.
 constexpr milliseconds kWayMade{100};
-// After so many gates that could not be written the server is in trouble, not the pod.
-constexpr int kMostGateErrors = 2;
+// After so many pods that could not be written the server is in trouble, not the pod.
+constexpr int kMostPodErrors = 2;
+// An outlier that is not taken out of service is told again after so long.
+constexpr seconds kOutlierIsNews{600};
 // A ReplicaSet that the API server refused is tried again after so long, doubling: a quota may be
 // raised or a webhook mended without a word to us.
 constexpr milliseconds kFirstRetry{1000};
@@ -42,24 +48,28 @@ constexpr const char* kScaleError = "ReplicaSetScaleError";
 
 std::string text_of(const api::ObjectKey& key) { return api::to_string(key); }
 
+// On its way out: nothing is expected of it any more.
+bool is_going(const api::Pod& pod) { return pod.terminating() || pod.draining(); }
+
 scaling::PodState to_state(const api::Pod& pod) {
   return {.name = pod.metadata.name,
-          .serving = pod.ready && !pod.terminating(),
+          .serving = pod.ready && !is_going(pod),
           .containers_ready = pod.containers_ready,
-          .terminating = pod.terminating(),
+          .terminating = is_going(pod),
           .finished = pod.finished(),
           .pending = pod.phase == "Pending",
           .ready_since = pod.ready_since,
-          .created = pod.metadata.creation_time,
+          // Unset: its Ready tells nothing of how long a new pod takes.
+          .created = pod.returned ? std::nullopt : std::optional(pod.metadata.creation_time),
           .started_at = pod.started_at,
           .cpu_request_cores = pod.cpu_request_cores};
 }
 
 rollout::PodFacts to_facts(const api::Pod& pod) {
   return {.name = pod.metadata.name,
-          .serving = pod.ready && !pod.terminating(),
+          .serving = pod.ready && !is_going(pod),
           .ready_since = pod.ready_since,
-          .terminating = pod.terminating(),
+          .terminating = is_going(pod),
           .trouble = pod.trouble,
           .restart_count = pod.restart_count,
           .created = pod.metadata.creation_time,
@@ -99,11 +109,12 @@ bool is_refusal(const Error& error) {
   return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kForbidden;
 }
 
-// The change of size that the plan's only write makes, so that it can carry it.
-std::optional<api::SizeChange> change_in_one_write(const rollout::RolloutPlan& plan,
+// The change of size that the plan's only write makes, so that it can carry it. Where pods are marked
+// first it is not the only one.
+std::optional<api::SizeChange> change_in_one_write(const rollout::RolloutPlan& plan, bool has_marks,
                                                    const scaling::Decision& decision,
                                                    const api::ScalableAppStatus& status) {
-  if (plan.in_flight || plan.actions.size() != 1 || decision.replicas == decision.from) return std::nullopt;
+  if (plan.in_flight || has_marks || plan.actions.size() != 1 || decision.replicas == decision.from) return std::nullopt;
   const auto* scale = std::get_if<rollout::ScaleReplicaSet>(&plan.actions[0]);
   if (scale == nullptr || scale->to != decision.replicas) return std::nullopt;
   return api::SizeChange{.time = *status.last_scale_time, .from = decision.from, .to = decision.replicas};
@@ -115,7 +126,7 @@ rollout::RevisionState to_revision(const api::ReplicaSet& replica_set, const Sna
       .name = replica_set.metadata.name,
       .uid = replica_set.metadata.uid,
       .resource_version = replica_set.metadata.resource_version,
-      .spec_replicas = replica_set.spec_replicas,
+      .spec_replicas = rollout::kept_replicas(replica_set, snapshot.pods),
       .created = replica_set.metadata.creation_time,
       .failure = replica_set.failure,
       .failure_since = replica_set.failure_since};
@@ -133,6 +144,24 @@ const std::string* revision_to_create(const rollout::RolloutPlan& plan) {
     if (const auto* create = std::get_if<rollout::CreateReplicaSet>(&action)) return &create->revision;
   }
   return nullptr;
+}
+
+// Requests per second by pod, of the first metric that knows them.
+std::map<std::string, double> loads_of(const Snapshot& snapshot) {
+  std::map<std::string, double> loads;
+  for (const auto& reading : snapshot.readings) {
+    for (const auto& [pod, load] : reading.loads) loads.emplace(pod, load.requests_per_second);
+    if (!loads.empty()) break;
+  }
+  return loads;
+}
+
+// Drops what would make a ReplicaSet smaller.
+void drop_scale_downs(std::vector<rollout::Action>& actions) {
+  std::erase_if(actions, [](const rollout::Action& action) {
+    const auto* scale = std::get_if<rollout::ScaleReplicaSet>(&action);
+    return scale != nullptr && scale->to < scale->from;
+  });
 }
 
 milliseconds from_now(WallTime now, WallTime at) {
@@ -170,6 +199,7 @@ struct AppReconciler::Memory {
   std::string progress_reason;      // As events told it.
   std::optional<WallTime> taken_over;    // The last change of size that events told as found.
   std::array<int, 3> shown{-1, -1, -1};  // What the exporter has.
+  std::map<std::string, MonotonicTime> outliers_told;  // By pod.
 
   // The ReplicaSet that the API server will not have.
   struct Refusal {
@@ -305,6 +335,7 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
     });
     if (ours) snapshot.pods.push_back(std::move(pod));
   }
+  snapshot.pods = memory.pending.overlay(std::move(snapshot.pods), parts_.clock.monotonic_now());
 
   const api::ScalableAppSpec& spec = snapshot.app->spec;
   for (const auto& metric : spec.metrics) {
@@ -349,52 +380,96 @@ void AppReconciler::take_over_size(const Snapshot& snapshot, Memory& memory) {
   }
 }
 
-// Opens and closes readiness gates.
-AppReconciler::Gates AppReconciler::keep_gates(const Snapshot& snapshot, Memory& memory) {
+// Opens and closes readiness gates, of the pods as our own writes have left them.
+void AppReconciler::keep_gates(const Snapshot& snapshot, Memory& memory, PodWork& work) {
   const WallTime now = parts_.clock.wall_now();
-  const rollout::GatePlan plan = rollout::plan_gates(now, snapshot.app->spec.readiness,
-                                                     snapshot.pods, snapshot.warm_up_values);
-  Gates gates{.next = plan.next_check ? from_now(now, *plan.next_check) : milliseconds::max(), .error = {}};
+  const rollout::Pods pods = memory.pending.overlay(snapshot.pods, parts_.clock.monotonic_now());
+  const rollout::GatePlan plan =
+      rollout::plan_gates(now, snapshot.app->spec, pods, snapshot.warm_up_values);
+  if (plan.next_check) work.next = std::min(work.next, from_now(now, *plan.next_check));
   int errors = 0;
   for (const auto& change : plan.changes) {
-    const api::ObjectMeta& pod = change.pod->metadata;
-    const MonotonicTime at = parts_.clock.monotonic_now();
-    if (memory.pending.gate_is_pending(*change.pod, change.warm, at)) continue;
-    // Never before the containers were ready by the node's clock, or it would look like a restart.
-    const WallTime since = std::max(now, change.pod->containers_ready_since.value_or(now));
-    const nlohmann::json condition{{"type", api::kWarmGate},
-                                   {"status", change.warm ? "True" : "False"},
-                                   {"reason", change.reason},
-                                   {"message", change.message},
-                                   {"lastTransitionTime", format_rfc3339(since)}};
-    const nlohmann::json body{{"metadata", {{"uid", pod.uid}}},
-                              {"status", {{"conditions", nlohmann::json::array({condition})}}}};
-    const auto written = parts_.client.patch(kube::kPods, pod.key(), body.dump(),
-                                             kube::PatchKind::kStrategic, "status",
-                                             api::kFieldManager);
-    if (!written) {
-      switch (written.error().code) {
-        case ErrorCode::kNotFound:  // The pod is gone, or another one bears its name: the cache
-        case ErrorCode::kConflict:  // will say so.
-          continue;
-        case ErrorCode::kInvalid:  // One pod that cannot be changed holds up neither the others nor
-        case ErrorCode::kForbidden:  // the app.
-          warn(*snapshot.app, "GateNotWritten",
-               fmt::format("pod {}: {}", pod.name, written.error().message));
-          continue;
-        default:
-          if (!gates.error) gates.error = written.error();
-          if (++errors == kMostGateErrors) return gates;
-          continue;
+    const std::string& pod = change.pod->metadata.name;
+    if (auto done = write_gate(parts_.client, parts_.clock, change, memory.pending); !done) {
+      if (is_late(done.error())) continue;
+      if (is_refusal(done.error())) {
+        // One pod that cannot be changed holds up neither the others nor the app.
+        warn(*snapshot.app, "GateNotWritten", fmt::format("pod {}: {}", pod, done.error().message));
+        continue;
       }
+      if (!work.error) work.error = done.error();
+      if (++errors == kMostPodErrors) return;
+      continue;
     }
-    memory.pending.wrote_gate(pod.uid, change.warm, since, at);
     log_info(change.warm ? "pod is warm" : "pod is taken out of service",
              {{"app", text_of(snapshot.app->metadata.key())},
-              {"pod", pod.name},
+              {"pod", pod},
               {"reason", change.reason}});
   }
-  return gates;
+}
+
+// Pods that were to go and are needed after all serve again: no new pod could so soon.
+void AppReconciler::release(const Snapshot& snapshot, const rollout::Pods& pods, Memory& memory, PodWork& work) {
+  for (const auto& pod : pods) {
+    const auto done = annotate(parts_.client, parts_.clock, *pod,
+                               {{api::kDrainingSinceAnnotation, std::nullopt}, {api::kDeletionCostAnnotation, std::nullopt}},
+                               memory.pending);
+    if (!done && !work.error) work.error = done.error();
+  }
+  if (!pods.empty()) keep_gates(snapshot, memory, work);
+}
+
+// Marks the pods that are to go, and the outliers, and takes them out of service. False if a pod that is
+// to go is not marked.
+bool AppReconciler::set_aside(const Snapshot& snapshot, const std::vector<rollout::Mark>& marks,
+                              const std::vector<rollout::Eject>& ejects, Memory& memory, PodWork& work) {
+  bool all_marked = true;
+  for (const auto& [pod, since, cost] : marks) {
+    const auto done = annotate(parts_.client, parts_.clock, *pod,
+                               {{api::kDrainingSinceAnnotation, format_rfc3339_micro(since)},
+                                {api::kDeletionCostAnnotation, std::to_string(cost)}},
+                               memory.pending);
+    if (done) continue;
+    all_marked = false;
+    if (is_refusal(done.error())) {
+      warn(*snapshot.app, "PodNotMarked", fmt::format("pod {}: {}", pod->metadata.name, done.error().message));
+    }
+    if (!work.error) work.error = done.error();
+  }
+  for (const auto& [pod, ejection] : ejects) {
+    const auto done = annotate(parts_.client, parts_.clock, *pod,
+                               {{api::kEjectionAnnotation, api::encode_ejection(ejection)}}, memory.pending);
+    if (done) {
+      const auto out_for = rollout::ejected_until(ejection) - ejection.time;
+      warn(*snapshot.app, "PodOutlier", fmt::format("pod {} is out of service for {}: {}", pod->metadata.name,
+                                                    format_duration(out_for), ejection.why));
+    } else if (!work.error && !is_late(done.error())) {
+      work.error = done.error();
+    }
+  }
+  if (!marks.empty() || !ejects.empty()) keep_gates(snapshot, memory, work);
+  return all_marked;
+}
+
+// Who is to be ejected; the others are told only.
+std::vector<rollout::Eject> AppReconciler::look_at_outliers(const Snapshot& snapshot, const std::vector<scaling::Outlier>& outliers,
+                                                            Memory& memory) {
+  const api::ScalableApp& app = *snapshot.app;
+  const WallTime now = parts_.clock.wall_now();
+  const MonotonicTime at = parts_.clock.monotonic_now();
+  std::erase_if(memory.outliers_told, [&](const auto& told) { return at - told.second >= kOutlierIsNews; });
+  std::vector<rollout::Suspect> suspects;
+  for (const auto& outlier : outliers) {
+    if (outlier.eject) suspects.push_back({outlier.pod, outlier.why});
+  }
+  std::vector<rollout::Eject> ejects;
+  if (!app.spec.paused && !app.spec.dry_run) ejects = rollout::plan_ejections(now, app.spec, snapshot.pods, suspects);
+  for (const auto& outlier : outliers) {
+    const auto is_it = [&](const auto& eject) { return eject.pod->metadata.name == outlier.pod; };
+    if (!memory.outliers_told.emplace(outlier.pod, at).second || std::ranges::any_of(ejects, is_it)) continue;
+    warn(app, "PodOutlier", fmt::format("pod {}: {}", outlier.pod, outlier.why));
+  }
+  return ejects;
 }
 
 // Ten characters name a revision: where an older template has the same name, or somebody else has
@@ -621,24 +696,26 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   const std::shared_ptr<Memory> memory = memory_of(*app);
   const WallTime now = parts_.clock.wall_now();
-  const Snapshot snapshot = observe(app, *memory);
+  Snapshot snapshot = observe(app, *memory);
 
-  const Gates gates = keep_gates(snapshot, *memory);
+  PodWork work;
+  keep_gates(snapshot, *memory, work);
+  snapshot.pods = memory->pending.overlay(std::move(snapshot.pods), parts_.clock.monotonic_now());
   if (!app->problems.empty()) {
     if (auto done = report_invalid(snapshot, *memory); !done) return tl::unexpected(done.error());
-    if (gates.error) return tl::unexpected(*gates.error);
-    return gates.next;
+    if (work.error) return tl::unexpected(*work.error);
+    return work.next;
   }
   subscribe_metrics(snapshot, *memory);
   // Each interval's samples wake the app; the timer is for when they do not come.
   const milliseconds interval = seconds{app->spec.interval_seconds};
-  milliseconds next = std::min(app->spec.metrics.empty() ? interval : 3 * interval, gates.next);
+  milliseconds next = app->spec.metrics.empty() ? interval : 3 * interval;
   const bool unasked =
       snapshot.unasked &&
       parts_.clock.monotonic_now() < memory->subscribed_at + kFirstAnswerPatience;
   if (unasked && !snapshot.replica_sets.empty()) {
-    if (gates.error) return tl::unexpected(*gates.error);
-    return next;
+    if (work.error) return tl::unexpected(*work.error);
+    return std::min(next, work.next);
   }
   for (const auto& replica_set : snapshot.replica_sets) {
     if (label_or_empty(replica_set->metadata, api::kRevisionLabel) == snapshot.updated_revision &&
@@ -681,9 +758,19 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
                         .message = memory->refusal->message};
   }
 
+  // --- which pods ---------------------------------------------------------------------------------
+  rollout::ScaleDownPlan scale_down;
+  if (!app->spec.paused && !app->spec.dry_run) {
+    scale_down = rollout::plan_scale_down(now, seconds{app->spec.drain_seconds}, snapshot.replica_sets, snapshot.pods,
+                                          loads_of(snapshot), plan.actions);
+    plan.actions = std::move(scale_down.actions);
+  }
+  const auto ejects = look_at_outliers(snapshot, decision.outliers, *memory);
+  release(snapshot, scale_down.releases, *memory, work);
+
   // --- report, and act ----------------------------------------------------------------------------
   const api::ScalableAppStatus status = build_status(now, snapshot, decision, plan);
-  const auto change = change_in_one_write(plan, decision, status);
+  const auto change = change_in_one_write(plan, !scale_down.marks.empty(), decision, status);
   Result<milliseconds> next_write = milliseconds::max();
   if (change) {
     if (auto done = act(snapshot, plan, *memory, change); !done) {
@@ -716,13 +803,14 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   announce(now, snapshot, plan, std::move(observation), std::move(before), std::move(decision), *memory);
 
+  if (!set_aside(snapshot, scale_down.marks, ejects, *memory, work)) drop_scale_downs(plan.actions);
   if (change) {
     next_write = write_status(*app, status, *memory, Urgency::kMakesWay);
     if (!next_write) return next_write;
   } else if (auto done = act(snapshot, plan, *memory); !done) {
     return tl::unexpected(done.error());
   }
-  if (gates.error) return tl::unexpected(*gates.error);
+  if (work.error) return tl::unexpected(*work.error);
   if (memory->refusal) {
     const auto wait = memory->refusal->retry_at - parts_.clock.monotonic_now();
     next = std::min(next, memory->refusal->is_told
@@ -730,6 +818,8 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
                               : kSoonest);
   }
   if (plan.next_check) next = std::min(next, from_now(now, *plan.next_check));
+  if (scale_down.next_check) next = std::min(next, from_now(now, *scale_down.next_check));
+  next = std::min(next, work.next);
   return std::min(next, std::max(kSoonest, *next_write));
 }
 

@@ -2,9 +2,10 @@
 //
 //   1 observe   caches (with our own latest writes over them) and metric readings -> Snapshot
 //   2 gates     pods that became warm take traffic now, before anything slower
-//   3 decide    scaling::decide -> how many; rollout::plan -> of which revision, in which steps
+//   3 decide    scaling::decide -> how many; rollout::plan -> of which revision, in which steps;
+//               rollout::plan_scale_down -> which pods; those that are needed after all serve at once
 //   4 report    status (only when it says something new), then events, metrics, one log line
-//   5 act       the plan's actions in order; the first error ends the step and is retried, save a new
+//   5 act       pods that are to go, and outliers, leave service; then the plan's actions in order; the first error ends the step and is retried, save a new
 //               ReplicaSet that the API server refuses: that is told and tried again later, the
 //               rest goes on
 //
@@ -34,7 +35,9 @@
 #include "operator/metrics/exporter.h"
 #include "operator/metrics/metric_source.h"
 #include "operator/platform/clock.h"
+#include "operator/rollout/ejections.h"
 #include "operator/rollout/plan.h"
+#include "operator/rollout/scale_down.h"
 #include "operator/scaling/decide.h"
 
 namespace scalableapp::controller {
@@ -72,11 +75,17 @@ class AppReconciler {
   std::shared_ptr<Memory> memory_of(const api::ScalableApp& app);
   Snapshot observe(std::shared_ptr<const api::ScalableApp> app, Memory& memory);
   void subscribe_metrics(const Snapshot& snapshot, Memory& memory);
-  struct Gates {
-    milliseconds next;           // When the next pod will have been warm for long enough.
-    std::optional<Error> error;  // The first one that asks for a retry.
+  // What writing to pods leaves to do.
+  struct PodWork {
+    milliseconds next = milliseconds::max();  // When a gate will have to change.
+    std::optional<Error> error;               // The first one that asks for a retry.
   };
-  Gates keep_gates(const Snapshot& snapshot, Memory& memory);
+  void keep_gates(const Snapshot& snapshot, Memory& memory, PodWork& work);
+  void release(const Snapshot& snapshot, const rollout::Pods& pods, Memory& memory, PodWork& work);
+  bool set_aside(const Snapshot& snapshot, const std::vector<rollout::Mark>& marks,
+                 const std::vector<rollout::Eject>& ejects, Memory& memory, PodWork& work);
+  std::vector<rollout::Eject> look_at_outliers(const Snapshot& snapshot, const std::vector<scaling::Outlier>& outliers,
+                                               Memory& memory);
   Result<void> avoid_collision(const Snapshot& snapshot, Memory& memory);
   void take_over_size(const Snapshot& snapshot, Memory& memory);
   Result<void> act(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory,

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "operator/api/revision.h"
 #include "operator/platform/log.h"
@@ -91,7 +93,7 @@ struct World {
       cluster.tick();
       lowest = std::min(lowest, cluster.serving());
       (void)reconcile();
-      most_asked = std::max(most_asked, asked());
+      most_asked = std::max(most_asked, asked() - draining());
     }
   }
   // The app with two warm pods at rest.
@@ -121,6 +123,26 @@ struct World {
     int sum = 0;
     for (const auto& object : cluster.all(kube::kReplicaSets)) {
       if (object["metadata"]["labels"].contains(api::kAppLabel)) sum += object["spec"]["replicas"].get<int>();
+    }
+    return sum;
+  }
+  static bool is_draining(const json& pod) {
+    return pod["metadata"].value("annotations", json::object()).contains(api::kDrainingSinceAnnotation);
+  }
+  // Of those asked for, pods that are marked to go.
+  int draining() const {
+    int sum = 0;
+    for (const auto& replica_set : cluster.all(kube::kReplicaSets)) {
+      int live = 0, marked = 0;
+      for (const auto& pod : cluster.all(kube::kPods)) {
+        if (pod["metadata"]["ownerReferences"][0]["uid"] != replica_set["metadata"]["uid"] ||
+            pod["metadata"].contains("deletionTimestamp")) {
+          continue;
+        }
+        ++live;
+        marked += is_draining(pod);
+      }
+      sum += std::max(0, marked - std::max(0, live - replica_set["spec"]["replicas"].get<int>()));
     }
     return sum;
   }
@@ -565,6 +587,311 @@ TEST_F(AppReconcilerTest, AReplicaSetScaledByHandIsPutBack) {
   EXPECT_THAT(status().history.scale_events, testing::SizeIs(testing::Le(1)));
 }
 
+// --- draining -------------------------------------------------------------------------------------
+
+TEST_F(AppReconcilerTest, AScaleDownClosesTheGateBeforeTheReplicaSetShrinks) {
+  settle();
+  metrics.set("needed", 4);
+  run(20);
+  cluster.writes.clear();
+  (void)new_events();
+  metrics.set("needed", 3);
+  run(1);
+  EXPECT_THAT(cluster.writes, ElementsAre("status scalableapps demo/web", HasSubstr("annotate pods"), HasSubstr("patch pods")));
+  EXPECT_EQ(status().desired_replicas, 3);
+  EXPECT_EQ(asked(), 4);
+  EXPECT_THAT(new_events(), ElementsAre(HasSubstr("ScaledDown web: 4 -> 3")));
+  run(4);
+  EXPECT_EQ(asked(), 4);
+  EXPECT_EQ(cluster.serving(), 3);
+  EXPECT_EQ(status().replicas, 4);
+  EXPECT_EQ(status().ready_replicas, 3);
+  EXPECT_EQ(status().warming_replicas, 0);
+  EXPECT_EQ(condition("Ready").reason, "AllReplicasReady");
+  lowest = 1000;
+  run(2);
+  EXPECT_EQ(asked(), 3);
+  run(5);
+  EXPECT_EQ(lowest, 3);
+  EXPECT_EQ(cluster.all(kube::kPods).size(), 3u);
+  EXPECT_EQ(status().history.scale_events.back().change, -1);
+}
+
+TEST_F(AppReconcilerTest, ABurstDuringTheDrainTakesTheDrainingPodsBackFirst) {
+  settle();
+  metrics.set("needed", 6);
+  run(20);
+  metrics.set("needed", 2);
+  run(2);
+  EXPECT_EQ(cluster.serving(), 2);
+  cluster.writes.clear();
+  metrics.set("needed", 7);
+  run(1);
+  ASSERT_GE(cluster.writes.size(), 9u);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_THAT(cluster.writes[i], HasSubstr("annotate pods"));
+  for (std::size_t i = 4; i < 8; ++i) EXPECT_THAT(cluster.writes[i], HasSubstr("patch pods"));
+  cluster.tick();
+  EXPECT_EQ(cluster.serving(), 6) << "warm as they are";
+  run(10);
+  EXPECT_EQ(cluster.serving(), 7);
+  EXPECT_EQ(cluster.all(kube::kPods).size(), 7u);
+  for (const auto& pod : cluster.all(kube::kPods)) {
+    EXPECT_FALSE(is_draining(pod));
+    EXPECT_FALSE(pod["metadata"].value("annotations", json::object()).contains(api::kDeletionCostAnnotation));
+  }
+}
+
+TEST_F(AppReconcilerTest, AScaleUpThatDrainingPodsCoverWritesNoReplicaSet) {
+  settle();
+  metrics.set("needed", 6);
+  run(20);
+  metrics.set("needed", 3);
+  run(2);
+  cluster.writes.clear();
+  metrics.set("needed", 5);
+  run(1);
+  EXPECT_EQ(cluster.writes_of("replicasets"), 0);
+  EXPECT_EQ(status().desired_replicas, 5);
+  EXPECT_EQ(status().history.scale_events.back().change, 2);
+  run(5);
+  EXPECT_EQ(asked(), 5);
+  EXPECT_EQ(cluster.serving(), 5);
+}
+
+TEST_F(AppReconcilerTest, ARestartedOperatorContinuesADrainWhereItWas) {
+  settle();
+  metrics.set("needed", 5);
+  run(20);
+  metrics.set("needed", 3);
+  run(3);
+  std::vector<std::string> chosen, left;
+  for (const auto& pod : cluster.all(kube::kPods)) (is_draining(pod) ? chosen : left).push_back(pod["metadata"]["name"]);
+  ASSERT_EQ(chosen.size(), 2u);
+  cluster.writes.clear();
+  restart();
+  run(4);
+  EXPECT_EQ(cluster.writes_of("annotate"), 0);
+  EXPECT_EQ(asked(), 3);
+  run(3);
+  std::vector<std::string> names;
+  for (const auto& pod : cluster.all(kube::kPods)) names.push_back(pod["metadata"]["name"]);
+  EXPECT_EQ(names, left);
+}
+
+TEST_F(AppReconcilerTest, WithoutAGateOrADrainNothingIsWaitedFor) {
+  for (const char* how : {"gate", "drain"}) {
+    World world;
+    json spec = web_spec();
+    const bool no_gate = how == std::string("gate");
+    (no_gate ? spec["readiness"]["gate"] : spec["scaleDown"]["drainSeconds"]) = no_gate ? json(false) : json(0);
+    world.settle(spec);
+    world.metrics.set("needed", 4);
+    world.run(20);
+    world.cluster.writes.clear();
+    world.metrics.set("needed", 2);
+    world.run(1);
+    EXPECT_EQ(world.asked(), 2) << how;
+    EXPECT_THAT(world.cluster.writes, ElementsAre("status scalableapps demo/web", HasSubstr("annotate pods"),
+                                                  HasSubstr("annotate pods"), HasSubstr("apply replicasets")));
+  }
+}
+
+TEST_F(AppReconcilerTest, PodsThatDoNotServeYetGoAtOnceInOneWrite) {
+  settle();
+  cluster.start_time = seconds{1000};
+  metrics.set("needed", 5);
+  run(2);
+  ASSERT_EQ(cluster.all(kube::kPods).size(), 5u);
+  cluster.writes.clear();
+  metrics.set("needed", 2);
+  run(1);
+  EXPECT_EQ(asked(), 2);
+  EXPECT_THAT(cluster.writes, ElementsAre(HasSubstr("apply replicasets"), "status scalableapps demo/web"));
+}
+
+TEST_F(AppReconcilerTest, APodThatCannotBeMarkedIsNotTakenUndrainedAndThatIsTold) {
+  settle();
+  metrics.set("needed", 4);
+  run(20);
+  (void)new_events();
+  cluster.fault = [](const std::string& write) { return write.starts_with("annotate") ? Fault::kRefused : Fault::kNone; };
+  metrics.set("needed", 3);
+  run(10);
+  EXPECT_EQ(asked(), 4);
+  EXPECT_EQ(cluster.serving(), 4);
+  EXPECT_THAT(new_events(), testing::Contains(HasSubstr("Warning PodNotMarked web: pod web-")));
+  metrics.set("needed", 6);
+  run(10);
+  EXPECT_EQ(cluster.serving(), 6);
+  cluster.fault = nullptr;
+  metrics.set("needed", 3);
+  run(15);
+  EXPECT_EQ(cluster.serving(), 3);
+}
+
+TEST_F(AppReconcilerTest, ALateCacheMarksNoOtherPods) {
+  settle();
+  metrics.set("needed", 6);
+  run(20);
+  cluster.lag = seconds{3};
+  cluster.writes.clear();
+  metrics.set("needed", 4);
+  run(25);
+  EXPECT_EQ(cluster.writes_of("annotate"), 2);
+  EXPECT_EQ(asked(), 4);
+  EXPECT_EQ(cluster.serving(), 4);
+}
+
+TEST_F(AppReconcilerTest, PausedNothingIsTakenOrTakenBackAndAfterThatTheDrainGoesOn) {
+  settle();
+  metrics.set("needed", 4);
+  run(20);
+  metrics.set("needed", 2);
+  run(2);
+  json spec = web_spec();
+  spec["paused"] = true;
+  cluster.put_app(kWeb, spec);
+  run(30);
+  EXPECT_EQ(asked(), 4);
+  EXPECT_EQ(cluster.serving(), 2);
+  cluster.put_app(kWeb, web_spec());
+  run(3);
+  EXPECT_EQ(asked(), 2);
+}
+
+// --- outliers -------------------------------------------------------------------------------------
+
+class Outliers : public AppReconcilerTest {
+ protected:
+  void settle_with(const char* action, int count) {
+    spec_["replicas"]["min"] = count;
+    spec_["metrics"].push_back(json::parse(R"({"name":"p99","type":"Latency","latency":{"target":"1s"}})"));
+    spec_["outliers"] = {{"action", action}, {"maxEjectedPercent", 20}};
+    metrics.set("needed", 2);
+    metrics.set("p99", 0.1);
+    cluster.put_app(kWeb, spec_);
+    run(20);
+    ASSERT_EQ(cluster.serving(), count);
+    cluster.writes.clear();
+    (void)new_events();
+  }
+  // Every pod does 50 requests a second of 10 ms, the first `slow` ones of 2 s.
+  void make_slow(int slow) {
+    auto& details = metrics.answers["p99\ndetails"];
+    details = {.age = seconds{1}};
+    for (const auto& pod : cluster.all(kube::kPods)) {
+      const std::string name = pod["metadata"]["name"];
+      details.samples.push_back({.value = 50, .pod = "rate/" + name});
+      details.samples.push_back({.value = slow-- > 0 ? 100.0 : 0.5, .pod = "busy/" + name});
+    }
+  }
+  int told() {
+    return static_cast<int>(std::ranges::count_if(new_events(), [](const auto& event) { return event.starts_with("Warning PodOutlier web: pod web-"); }));
+  }
+  json spec_ = web_spec();
+};
+
+TEST_F(Outliers, AnEjectedPodLeavesServiceAndReturnsAfterAMinute) {
+  settle_with("Eject", 6);
+  make_slow(1);
+  run(2);
+  EXPECT_EQ(cluster.serving(), 5);
+  EXPECT_EQ(told(), 1);
+  EXPECT_EQ(cluster.writes_of("annotate pods"), 1);
+  const std::string name = cluster.all(kube::kPods)[0]["metadata"]["name"];
+  make_slow(0);
+  run(30);
+  restart();
+  run(25);
+  EXPECT_EQ(cluster.serving(), 5) << "a new process lets it out no earlier";
+  run(10);
+  EXPECT_EQ(cluster.serving(), 6);
+  EXPECT_EQ(cluster.all(kube::kPods)[0]["metadata"]["name"], name) << "it was not replaced";
+  EXPECT_EQ(told(), 0);
+  make_slow(1);
+  run(2);
+  EXPECT_EQ(cluster.serving(), 5);
+  EXPECT_EQ(told(), 1);
+  make_slow(0);
+  run(100);
+  EXPECT_EQ(cluster.serving(), 5) << "two minutes this time";
+  run(30);
+  EXPECT_EQ(cluster.serving(), 6);
+}
+
+TEST_F(Outliers, NeverMoreThanTheShareIsOut) {
+  settle_with("Eject", 9);
+  make_slow(3);
+  lowest = 1000;
+  run(50);
+  EXPECT_EQ(lowest, 8);
+}
+
+TEST_F(Outliers, AnOutlierThatIsReportedOnlyIsToldEveryTenMinutes) {
+  settle_with("Report", 5);
+  make_slow(1);
+  run(590);
+  EXPECT_EQ(told(), 1);
+  run(20);
+  EXPECT_EQ(told(), 1);
+  EXPECT_EQ(cluster.serving(), 5);
+  EXPECT_EQ(cluster.writes_of("pods"), 0);
+}
+
+// --- whatever fails -------------------------------------------------------------------------------
+
+// Any number wanted, any fault at any write, any delay of the caches, new templates, new processes: none
+// that serves is killed before it was out of service for its drain, no capacity that is wanted is taken
+// by us, and all ends well.
+TEST(AppReconcilerProperties, NoPodIsKilledWhileItServesWhateverFails) {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    const auto pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
+    World world;
+    world.settle();
+    world.cluster.lag = seconds{pick(0, 2)};
+    std::map<std::string, milliseconds> out_since;
+    const auto look = [&] {
+      for (const auto& pod : world.cluster.all(kube::kPods)) {
+        const std::string name = pod["metadata"]["name"];
+        const milliseconds now = world.clock.monotonic_now().time_since_epoch();
+        if (world.cluster.is(pod, "Ready")) out_since.erase(name);
+        if (!world.cluster.is(pod, "ContainersReady")) continue;
+        if (!pod["metadata"].contains("deletionTimestamp")) {
+          if (!world.cluster.is(pod, "Ready")) out_since.emplace(name, now);
+          continue;
+        }
+        EXPECT_FALSE(world.cluster.is(pod, "Ready")) << name << " was killed while it served";
+        const bool has_served = std::ranges::any_of(pod["status"]["conditions"], [](const json& one) {
+          return one["type"] == api::kWarmGate && one.value("reason", "") == api::kDrainingReason;
+        });
+        const milliseconds died{pod["metadata"]["deletionMillis"].get<std::int64_t>()};
+        EXPECT_TRUE(!has_served || died - out_since[name] >= seconds{4}) << name << " was killed too soon";
+      }
+    };
+    int version = 1;
+    for (int second = 0; second < 150; ++second) {
+      if (pick(0, 9) == 0) world.metrics.set("needed", pick(1, 9));
+      if (pick(0, 39) == 0) world.cluster.put_app(kWeb, web_spec(fmt::format("v{}", ++version).c_str()));
+      if (pick(0, 39) == 0) world.restart();
+      world.cluster.fault = [&](const std::string&) {
+        return pick(0, 19) == 0 ? static_cast<Fault>(pick(1, static_cast<int>(Fault::kDieAfter))) : Fault::kNone;
+      };
+      world.run(1);
+      look();
+    }
+    world.cluster.fault = nullptr;
+    world.metrics.set("needed", 4);
+    world.run(150);
+    EXPECT_EQ(world.cluster.serving(), 4);
+    EXPECT_EQ(world.asked(), 4);
+    EXPECT_EQ(world.cluster.all(kube::kPods).size(), 4u);
+    EXPECT_EQ(world.draining(), 0);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
 // --- rollout --------------------------------------------------------------------------------------
 
 TEST_F(AppReconcilerTest, ARolloutNeverLosesAServingReplica) {
@@ -953,6 +1280,8 @@ TEST_F(AppReconcilerTest, ANewProcessDoesNotScaleDownBeforeItHasWatched) {
   EXPECT_EQ(asked(), 6);
   EXPECT_EQ(status().desired_replicas, 6);
   run(5);
+  EXPECT_EQ(status().desired_replicas, 2);
+  run(6);
   EXPECT_EQ(asked(), 2);
 }
 

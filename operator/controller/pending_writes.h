@@ -24,35 +24,36 @@ class PendingWrites {
 
   void wrote(api::ReplicaSet replica_set, MonotonicTime now);
   void deleted(const std::string& uid, MonotonicTime now);
-  // `since`: the condition's lastTransitionTime.
-  void wrote_gate(const std::string& pod_uid, bool warm, WallTime since, MonotonicTime now);
+  void wrote(api::Pod pod, MonotonicTime now);
 
   // The cached ReplicaSets with our own newer writes laid over them, sorted by name.
   std::vector<std::shared_ptr<const api::ReplicaSet>> overlay(
       std::vector<std::shared_ptr<const api::ReplicaSet>> cached, MonotonicTime now);
+  // The cached pods likewise, in their order; none is added.
+  std::vector<std::shared_ptr<const api::Pod>> overlay(std::vector<std::shared_ptr<const api::Pod>> cached,
+                                                       MonotonicTime now);
   // The app's resourceVersion to lock a write of its status with: the newer of the cache's and of what
   // our latest write left. Others' writes in between are then a conflict, until the cache shows them.
   void wrote_app(std::string resource_version, MonotonicTime now);
   const std::string& app_version(const std::string& cached, MonotonicTime now) const;
   bool has_written_app() const { return app_written_at_.has_value(); }
-  // True where the gate of this pod was written to `warm` and the cache does not show it yet.
-  bool gate_is_pending(const api::Pod& pod, bool warm, MonotonicTime now);
 
  private:
+  template <typename Object>
   struct Written {
-    std::shared_ptr<const api::ReplicaSet> replica_set;
+    std::shared_ptr<const Object> object;
     MonotonicTime at;
   };
-  struct Gate {
-    bool warm;
-    WallTime since;
-    MonotonicTime at;
-  };
+  template <typename Object>
+  using ByUid = std::map<std::string, Written<Object>>;
+  template <typename Object>
+  static void lay_over(ByUid<Object>& written, std::vector<std::shared_ptr<const Object>>& cached, MonotonicTime now);
+
   std::string app_version_;
   std::optional<MonotonicTime> app_written_at_;
-  std::map<std::string, Written> written_;          // By uid.
-  std::map<std::string, MonotonicTime> deleted_;    // By uid.
-  std::map<std::string, Gate> gates_;               // By pod uid.
+  ByUid<api::ReplicaSet> replica_sets_;
+  ByUid<api::Pod> pods_;
+  std::map<std::string, MonotonicTime> deleted_;  // By uid.
 };
 
 }  // namespace scalableapp::controller

@@ -52,29 +52,24 @@ TEST(PendingWrites, AfterThePatienceTheCacheIsBelieved) {
   PendingWrites pending;
   pending.wrote(replica_set("a", "12", 6), kStart);
   const auto later = kStart + PendingWrites::kPatience + milliseconds{1};
-  EXPECT_TRUE(pending.overlay({}, later).empty());
+  EXPECT_TRUE(pending.overlay(std::vector<std::shared_ptr<const api::ReplicaSet>>{}, later).empty());
 }
 
-TEST(PendingWrites, AGateIsWrittenOnceNotUntilTheCacheCatchesUp) {
+TEST(PendingWrites, APodIsAsWeWroteItUntilTheCacheCatchesUpAndNoneIsAdded) {
+  const auto pod = [](const char* version, bool warm) {
+    api::Pod one;
+    one.metadata = {.uid = "p", .resource_version = version};
+    one.warm = warm;
+    return std::make_shared<const api::Pod>(one);
+  };
   PendingWrites pending;
-  api::Pod pod;
-  pod.metadata.uid = "p";
-  EXPECT_FALSE(pending.gate_is_pending(pod, true, kStart));
-  pending.wrote_gate("p", true, WallTime{seconds{100}}, kStart);
-  EXPECT_TRUE(pending.gate_is_pending(pod, true, kStart));
-  EXPECT_FALSE(pending.gate_is_pending(pod, false, kStart));
-}
-
-TEST(PendingWrites, AGateThatIsDatedAnewIsPendingUntilTheCacheShowsTheNewTime) {
-  PendingWrites pending;
-  api::Pod pod;
-  pod.metadata.uid = "p";
-  pod.warm = true;
-  pod.warm_since = WallTime{seconds{50}};
-  pending.wrote_gate("p", true, WallTime{milliseconds{100'400}}, kStart);
-  EXPECT_TRUE(pending.gate_is_pending(pod, true, kStart));
-  pod.warm_since = WallTime{seconds{100}};
-  EXPECT_FALSE(pending.gate_is_pending(pod, true, kStart));
+  pending.wrote(*pod("7", true), kStart);
+  EXPECT_TRUE(pending.overlay({pod("5", false)}, kStart)[0]->warm);
+  EXPECT_TRUE(pending.overlay(std::vector<std::shared_ptr<const api::Pod>>{}, kStart).empty());
+  EXPECT_FALSE(pending.overlay({pod("8", false)}, kStart)[0]->warm);
+  EXPECT_FALSE(pending.overlay({pod("5", false)}, kStart)[0]->warm) << "the cache had caught up";
+  pending.wrote(*pod("9", true), kStart);
+  EXPECT_FALSE(pending.overlay({pod("5", false)}, kStart + PendingWrites::kPatience + milliseconds{1})[0]->warm);
 }
 
 TEST(PendingWrites, TheAppsVersionIsTheNewerOneAndTheCachesAfterAWhile) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "operator/rollout/gates.h"
+
 namespace scalableapp::controller {
 namespace {
 
@@ -121,12 +123,18 @@ api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
       continue;
     }
     ++status.replicas;
-    ++(pod->ready ? status.ready_replicas : status.warming_replicas);
-    if (is_available(*pod, app.spec.rollout.min_ready_seconds, now)) ++status.available_replicas;
     const auto revision = pod->metadata.labels.find(api::kRevisionLabel);
     if (revision != pod->metadata.labels.end() && revision->second == status.updated_revision) {
       ++status.updated_replicas;
     }
+    // One too many, and on its way out; it may yet come back.
+    if (pod->draining()) continue;
+    if (pod->ready) {
+      ++status.ready_replicas;
+    } else if (!rollout::can_return(*pod)) {  // Out of service, but warm.
+      ++status.warming_replicas;
+    }
+    if (is_available(*pod, app.spec.rollout.min_ready_seconds, now)) ++status.available_replicas;
   }
   // Rolled out: the old revisions are gone and the new one has once served in full.
   if (acts && !plan.in_flight && status.available_replicas >= status.desired_replicas) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "operator/rollout/ejections.h"
+
 namespace scalableapp::rollout {
 namespace {
 
@@ -18,10 +20,6 @@ bool restarted_unseen(const api::Pod& pod) {
          *pod.containers_ready_since > *pod.warm_since;
 }
 
-bool is_gated(const api::Pod& pod) {
-  return pod.has_warm_gate && !pod.terminating() && !pod.finished();
-}
-
 // When the containers will have been ready for long enough. Without a minimum that is now, also by a
 // node's clock that is ahead of ours.
 WallTime warm_at(const api::Readiness& readiness, const api::Pod& pod, WallTime now) {
@@ -33,30 +31,54 @@ GateChange warmed_up(const std::shared_ptr<const api::Pod>& pod, double value) {
   return {pod, true, "WarmedUp", fmt::format("the warm-up query gives {:g}", value)};
 }
 
-// How many pods that serve may be taken out of service, so that half of the app's stay.
+}  // namespace
+
+bool is_gated(const api::Pod& pod) {
+  return pod.has_warm_gate && !pod.terminating() && !pod.finished();
+}
+
+bool in_service(const api::Pod& pod) {
+  if (pod.terminating() || pod.finished()) return false;
+  return pod.ready || (pod.has_warm_gate && pod.warm && pod.containers_ready);
+}
+
+bool can_return(const api::Pod& pod) {
+  return is_gated(pod) && !pod.warm && pod.set_aside_since && pod.containers_ready &&
+         !(pod.restart_count > 0 && pod.containers_ready_since && *pod.containers_ready_since > *pod.set_aside_since);
+}
+
 int count_to_spare(const std::vector<std::shared_ptr<const api::Pod>>& pods) {
   int all = 0, out_of_service = 0;
   for (const auto& pod : pods) {
-    if (!is_gated(*pod)) continue;
+    if (!is_gated(*pod) || pod->draining()) continue;
     ++all;
     if (!pod->warm || !pod->containers_ready) ++out_of_service;
   }
   return std::max(0, all / 2 - out_of_service);
 }
 
-}  // namespace
-
 bool awaits_warm_up_value(const api::Readiness& readiness, const api::Pod& pod) {
-  return readiness.warm_up && is_gated(pod) && (!pod.warm || restarted_unseen(pod));
+  return readiness.warm_up && is_gated(pod) && !pod.draining() && !can_return(pod) && (!pod.warm || restarted_unseen(pod));
 }
 
-GatePlan plan_gates(WallTime now, const api::Readiness& readiness,
+GatePlan plan_gates(WallTime now, const api::ScalableAppSpec& spec,
                     const std::vector<std::shared_ptr<const api::Pod>>& pods,
                     const std::map<std::string, double>& warm_up_values) {
+  const api::Readiness& readiness = spec.readiness;
   GatePlan plan;
+  const auto check_at = [&](WallTime at) {
+    if (!plan.next_check || at < *plan.next_check) plan.next_check = at;
+  };
   int to_spare = count_to_spare(pods);
   for (const auto& pod : pods) {
     if (!is_gated(*pod)) continue;
+    if (pod->draining()) {
+      if (pod->warm && spec.drain_seconds > 0) {
+        plan.changes.push_back({pod, false, api::kDrainingReason, "it is one too many; it finishes what it has"});
+      }
+      continue;
+    }
+    const bool is_out = readiness.gate && is_ejected(*pod, now);
     const auto sample = warm_up_values.find(pod->metadata.name);
     const double* value = sample == warm_up_values.end() ? nullptr : &sample->second;
     if (pod->warm) {
@@ -74,6 +96,10 @@ GatePlan plan_gates(WallTime now, const api::Readiness& readiness,
           // Said again with a later time: no more values are needed.
           plan.changes.push_back(warmed_up(pod, *value));
         }
+      } else if (is_out && to_spare > 0) {
+        --to_spare;
+        check_at(ejected_until(*pod->ejection));
+        plan.changes.push_back({pod, false, api::kOutlierReason, pod->ejection->why});
       }
       continue;
     }
@@ -82,8 +108,18 @@ GatePlan plan_gates(WallTime now, const api::Readiness& readiness,
       continue;
     }
     if (!pod->containers_ready) continue;
+    if (is_out) {
+      check_at(ejected_until(*pod->ejection));
+      continue;
+    }
+    if (can_return(*pod)) {
+      plan.changes.push_back(pod->ejection && *pod->set_aside_since < ejected_until(*pod->ejection)
+                                 ? GateChange{pod, true, api::kOutlierRetryReason, "it is given another chance"}
+                                 : GateChange{pod, true, api::kDrainCancelledReason, "it is needed after all"});
+      continue;
+    }
     if (const WallTime at = warm_at(readiness, *pod, now); now < at) {
-      if (!plan.next_check || at < *plan.next_check) plan.next_check = at;
+      check_at(at);
       continue;
     }
     if (readiness.warm_up) {

@@ -7,6 +7,9 @@
 // it has not warmed up since; but what restarted unseen serves already, so of that at most so many go
 // that half of the app's pods stay in service. A missing warm-up value changes nothing: what is warm
 // stays in service, what is cold waits. Pods that are terminating or have no gate are left alone.
+//
+// Two kinds of warm pods are set aside by their gate: those that are to go (scale_down.h), and outliers
+// for a while (ejections.h). Where that is over they serve again at once: they have not become cold.
 #pragma once
 
 #include <map>
@@ -29,14 +32,24 @@ struct GateChange {
 
 struct GatePlan {
   std::vector<GateChange> changes;
-  std::optional<WallTime> next_check;  // When the next minWarmSeconds will have passed.
+  std::optional<WallTime> next_check;  // When the next minWarmSeconds, or ejection, will have passed.
 };
+
+// It has a gate that counts.
+bool is_gated(const api::Pod& pod);
+// It takes traffic, or will as soon as the kubelet has seen that its gate is open.
+bool in_service(const api::Pod& pod);
+// Set aside by its gate and warm still: it serves as soon as that is opened.
+bool can_return(const api::Pod& pod);
+// How many pods that serve may be taken out of service, so that half of the app's stay. Pods that are
+// to go do not count.
+int count_to_spare(const std::vector<std::shared_ptr<const api::Pod>>& pods);
 
 // Whether the value of the warm-up query for this pod can change its gate.
 bool awaits_warm_up_value(const api::Readiness& readiness, const api::Pod& pod);
 
 // `warm_up_values`: of spec.readiness.warmUp.query, by pod name; a pod may be missing.
-GatePlan plan_gates(WallTime now, const api::Readiness& readiness,
+GatePlan plan_gates(WallTime now, const api::ScalableAppSpec& spec,
                     const std::vector<std::shared_ptr<const api::Pod>>& pods,
                     const std::map<std::string, double>& warm_up_values);
 

@@ -10,6 +10,13 @@ using testing::IsEmpty;
 
 const WallTime kNow{seconds{100'000}};
 
+GatePlan plan_gates(WallTime now, const api::Readiness& readiness,
+                    const std::vector<std::shared_ptr<const api::Pod>>& pods, const std::map<std::string, double>& values) {
+  api::ScalableAppSpec spec;
+  spec.readiness = readiness;
+  return rollout::plan_gates(now, spec, pods, values);
+}
+
 api::Pod pod(bool containers_ready, bool warm, int ready_for_seconds = 10) {
   api::Pod one;
   one.metadata.name = "p";

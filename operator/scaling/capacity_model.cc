@@ -15,12 +15,14 @@ constexpr double kFewestRequests = 30;
 // A wait shorter than this share of the service time is noise.
 constexpr double kLeastWait = 0.15;
 // A replica is added for when the others would be busier than the first, and then for the second.
-constexpr double kMostUtilization = 0.9;
+constexpr double kMostUtilization = 0.85;
 constexpr double kWantedUtilization = 0.75;
 // And when the quantile would be over the target, down to this share of it.
 constexpr double kWantedQuantile = 0.8;
 constexpr double kProbe = 1.25;  // Of the proven rate: how far down a step without a model goes.
 constexpr double kTrial = 1.2;
+constexpr double kDeviationsUp = 1;
+constexpr double kDeviationsDown = 1.5;
 constexpr double kFewerEach = 0.93;  // The load per replica must have fallen this far to judge a trial.
 constexpr double kNoBetter = 0.85;
 constexpr double kMoreLoad = 1.25;   // Ends the verdict of a trial.
@@ -98,22 +100,29 @@ void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad&
 
   const double wait = load.mean_seconds - service;
   const double noise = service * std::max(kLeastWait, 3 / std::sqrt(load.requests));
+  const bool is_overloaded = load.backs_up && memory.over_since &&
+                             sample_at >= *memory.over_since + seconds{metric.window_seconds};
+  const auto approach = [&](double& value, double goal, seconds time_constant) {
+    value += weight(passed, time_constant) * (goal - value);
+  };
+  if (memory.servers > 0 && memory.servers < load.rate * service) {
+    approach(memory.servers, load.rate * service, seconds{5});
+  }
   if (wait > noise) {
     const double fitted = fit_servers(load.rate, service, wait);
-    memory.servers = memory.servers == 0
-                         ? fitted
-                         : memory.servers + weight(passed, seconds{10}) * (fitted - memory.servers);
-  } else {
-    memory.quantile_seconds +=
-        weight(passed, seconds{60}) * (load.quantile_seconds - memory.quantile_seconds);
-    if (memory.servers > 0) {  // Fewer would have made it wait.
-      const double fewest = fit_servers(load.rate, service, noise);
-      if (memory.servers < fewest) {
-        memory.servers += weight(passed, seconds{10}) * (fewest - memory.servers);
-      }
+    if (memory.servers == 0) {
+      memory.servers = fitted;
+    } else if (load.is_steady) {
+      approach(memory.servers, fitted, seconds{10});
+    } else if (is_overloaded) {  // For the whole window: what was finished is all that it can do.
+      approach(memory.servers, fitted, seconds{3});
     }
+  } else if (load.is_steady) {
+    approach(memory.quantile_seconds, load.quantile_seconds, seconds{60});
+    const double fewest = fit_servers(load.rate, service, noise);  // Fewer would have made it wait.
+    if (memory.servers > 0 && memory.servers < fewest) approach(memory.servers, fewest, seconds{10});
   }
-  if (met && load.rate > memory.proven_rate && !load.backs_up) {
+  if (met && load.rate > memory.proven_rate && load.is_steady) {
     const double share = memory.proven_rate == 0 ? 1 : weight(passed, seconds{15});
     memory.proven_rate += share * (load.rate - memory.proven_rate);
   } else if (!met && memory.over_since &&
@@ -127,10 +136,16 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
                          api::MetricMemory& memory) {
   const bool over = load.quantile_seconds > metric.target * (1 + behavior.scale_up.tolerance);
   if (load.quantile_seconds <= metric.target) {
+    if (memory.not_capacity_bound) {  // What was learned meanwhile was of something else.
+      memory.servers = memory.servers_before;
+      memory.proven_rate = memory.proven_rate_before;
+    }
     memory.over_since.reset();
     end_trial(memory);
   } else if (!memory.over_since || *memory.over_since > now) {
     memory.over_since = now;
+    memory.servers_before = memory.servers;
+    memory.proven_rate_before = memory.proven_rate;
   }
   judge_trial(now, metric, load, current, all_measured, memory);
 
@@ -145,22 +160,27 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
   CapacityProposal proposal{.replicas = current, .rate_per_replica = wanted};
   if (memory.not_capacity_bound) {
     proposal.rate_per_replica = memory.trial_rate;
-    proposal.replicas = std::clamp(ceil_count(load.total / memory.trial_rate), 1, current);
+    const double needed = load.total / memory.trial_rate;
+    proposal.within_tolerance = needed >= (1 - behavior.scale_down.tolerance) * current;
+    if (!proposal.within_tolerance) proposal.replicas = std::clamp(ceil_count(needed), 1, current);
     return proposal;
   }
-  // A load that is told by few requests may be less.
-  const double certain = load.total - std::sqrt(load.total / metric.window_seconds);
+  // A load that is told by few requests may be less: what comes at random varies by its root (Poisson),
+  // and the highest of a stabilization window is nearly always one of the lucky counts.
+  const double deviation = std::sqrt(load.total / (metric.window_seconds / 2.0));
+  const double certain_up = load.total - kDeviationsUp * deviation;
+  const double certain_down = std::max(0.0, load.total - kDeviationsDown * deviation);
   const bool waits_for_trial = memory.trial_since && !load.backs_up;
   const bool unexplained = over && memory.over_since &&
                            now >= *memory.over_since + seconds{metric.window_seconds};
-  if (ceil_count(certain / most) > current) {
+  if (ceil_count(certain_up / most) > current) {
     if (!waits_for_trial) {
       proposal.replicas = std::max(current + 1, ceil_count(load.total / wanted));
     }
   } else if (unexplained && !memory.trial_since) {
     proposal.replicas = std::max(current + 1, ceil_count(kTrial * current));
-  } else if (!over && wanted > 0 && load.total < wanted * current) {
-    const double needed = load.total / wanted;
+  } else if (!over && wanted > 0 && certain_down < wanted * current) {
+    const double needed = certain_down / wanted;
     proposal.within_tolerance = needed >= (1 - behavior.scale_down.tolerance) * current;
     if (!proposal.within_tolerance) proposal.replicas = std::max(1, ceil_count(needed));
   } else {

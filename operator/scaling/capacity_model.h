@@ -10,6 +10,9 @@
 //                     mean wait (response time by Little's law: requests in progress / rate, J. D. C.
 //                     Little, Operations Research 9, 1961) at this rate; see queueing.h
 //   proven_rate       the rate per replica at which the target was met
+// While the load changes, a window mixes rates and waits of different times: then only the least that
+// the figures prove, that so many servers were busy, is learned.
+//
 // From these follows the rate that a replica can serve within the target, quantile_seconds + wait
 // quantile <= target. A count is left alone while the load is between what it should carry and what
 // it can carry. Where no wait has been seen, so that the limit is not known, the count goes down by
@@ -36,6 +39,7 @@ struct ReplicaLoad {
   double requests = 0;         // In the window, by all of them.
   double total = 0;            // Requests a second that come to the app, the pods left out included.
   bool backs_up = false;       // More come than are finished.
+  bool is_steady = false;      // As many come as are finished, and as many are in progress as before.
   double quantile_seconds = 0;  // Of the response time.
   double best_quantile_seconds = 0;  // A quarter of the pods have no more.
 };

@@ -443,7 +443,7 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   decision.history = history;
   align_memory(spec, decision.history.metrics);
   learn_warm_up(now, observation, decision.history);
-  decision.outliers = find_outliers(spec, observation);
+  decision.outliers = find_outliers(now, spec, observation);
   std::vector<std::string_view> outliers;
   for (const Outlier& outlier : decision.outliers) outliers.emplace_back(outlier.pod);
 

@@ -28,12 +28,14 @@ double median(std::vector<Judged>& pods, double Judged::* value) {
   return (*middle).*value;
 }
 
-void find_in(const api::MetricSpec& metric, const MetricReading& reading, const Observation& observation,
+void find_in(WallTime now, const api::MetricSpec& metric, const MetricReading& reading, const Observation& observation,
              std::vector<std::pair<double, Outlier>>& found) {
+  const WallTime begin = now - reading.age - seconds{metric.window_seconds};
   std::vector<Judged> pods;
   pods.reserve(reading.loads.size());
   for (const PodState& pod : observation.pods) {
-    if (!pod.serving) continue;
+    // One that has just begun has less to do, one that others have just joined still has their work.
+    if (!pod.serving || (pod.ready_since && *pod.ready_since > begin)) continue;
     const auto load = reading.loads.find(pod.name);
     if (load == reading.loads.end()) continue;
     const double requests = load->second.requests_per_second;
@@ -72,13 +74,13 @@ void find_in(const api::MetricSpec& metric, const MetricReading& reading, const 
 
 }  // namespace
 
-std::vector<Outlier> find_outliers(const api::ScalableAppSpec& spec, const Observation& observation) {
+std::vector<Outlier> find_outliers(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation) {
   std::vector<std::pair<double, Outlier>> found;
   for (const api::MetricSpec& metric : spec.metrics) {
     if (metric.type != api::MetricType::kLatency) continue;
     for (const MetricReading& reading : observation.readings) {
       if (reading.name == metric.name && !reading.loads.empty()) {
-        find_in(metric, reading, observation, found);
+        find_in(now, metric, reading, observation, found);
       }
     }
   }

@@ -12,6 +12,7 @@
 namespace scalableapp::scaling {
 
 // By pod name. `eject` is set for as many as spec.outliers allows at a time, the worst first.
-std::vector<Outlier> find_outliers(const api::ScalableAppSpec& spec, const Observation& observation);
+std::vector<Outlier> find_outliers(WallTime now, const api::ScalableAppSpec& spec,
+                                   const Observation& observation);
 
 }  // namespace scalableapp::scaling

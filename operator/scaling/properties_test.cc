@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <random>
 
-#include "operator/scaling/record.h"
 #include "operator/scaling/limits.h"
+#include "operator/scaling/record.h"
 #include "operator/scaling/stabilize.h"
 #include "operator/scaling/test_support.h"
 
@@ -67,6 +67,23 @@ api::ScalableAppSpec random_app(Random& random) {
   random.shuffle(spec.metrics);
   spec.metrics.resize(static_cast<std::size_t>(random.integer(1, 4)));
   return spec;
+}
+
+// What goes beyond HPA. Of these only a burst may pass over a policy.
+void add_features(Random& random, api::ScalableAppSpec& spec) {
+  if (random.chance(0.3)) spec.burst = api::Burst{random.integer(110, 400), random.integer(1, 120)};
+  if (random.chance(0.3)) spec.min_replicas = 0;
+  spec.idle_seconds = random.integer(0, 300);
+  for (auto& metric : spec.metrics) {
+    if (random.chance(0.3)) {
+      metric.fallback = api::Fallback{random.integer(0, 300), random.integer(1, 80)};
+    }
+    if (metric.target_type != api::TargetType::kAverageValue) continue;
+    if (random.chance(0.3)) metric.activation_threshold = random.real(0, 3 * metric.target);
+    if (metric.type == api::MetricType::kQueueLength && random.chance(0.3)) {
+      metric.drain_seconds = random.integer(1, 600);
+    }
+  }
 }
 
 // How the world answers: `load` is the number of replicas that would be right on target.
@@ -132,6 +149,70 @@ Observation random_observation(Random& random, const api::ScalableAppSpec& spec,
   return observation;
 }
 
+// What a status that was edited, truncated or written under another clock may hold.
+api::ScalingHistory random_history(Random& random, const api::ScalableAppSpec& spec) {
+  const auto time = [&] {
+    return kNow + seconds{random.integer(-600, random.chance(0.2) ? 600 : 0)};
+  };
+  api::ScalingHistory history;
+  for (int n = random.integer(0, 200); n > 0; --n) {
+    history.recommendations.push_back({random.integer(0, 100), time(), time()});
+  }
+  for (int n = random.integer(0, 200); n > 0; --n) {
+    history.scale_events.push_back({random.integer(-100, 100), time()});
+  }
+  for (const auto& metric : spec.metrics) {
+    api::MetricMemory memory;
+    memory.name = metric.name;
+    if (random.chance(0.2)) memory.missing_since = time();
+    if (random.chance(0.2)) memory.fallback_ended = time();
+    if (random.chance(0.2)) memory.jobs_per_second = random.real(0, 50);
+    history.metrics.push_back(std::move(memory));
+  }
+  if (random.chance(0.2)) history.burst_over = time();
+  if (random.chance(0.2)) history.idle_since = time();
+  return history;
+}
+
+struct Situation {
+  api::ScalableAppSpec spec;
+  Observation observation;
+  api::ScalingHistory history;
+  bool partial = false;
+};
+Situation random_situation(Random& random) {
+  Situation situation;
+  situation.spec = random_app(random);
+  add_features(random, situation.spec);
+  situation.observation = random_observation(random, situation.spec, random.integer(0, 40),
+                                             random.real(0, 60), situation.partial);
+  situation.history = random_history(random, situation.spec);
+  return situation;
+}
+
+void shift(std::optional<WallTime>& time, seconds by) {
+  if (time) *time += by;
+}
+void shift(Observation& observation, seconds by) {
+  for (auto& pod : observation.pods) {
+    for (auto* time : {&pod.ready_since, &pod.created, &pod.started_at}) shift(*time, by);
+  }
+  shift(observation.observing_since, by);
+}
+void shift(api::ScalingHistory& history, seconds by) {
+  for (auto& run : history.recommendations) run.from += by, run.until += by;
+  for (auto& event : history.scale_events) event.time += by;
+  for (auto& metric : history.metrics) {
+    for (auto* time : {&metric.missing_since, &metric.fallback_ended, &metric.learned_until,
+                       &metric.over_since, &metric.trial_since}) {
+      shift(*time, by);
+    }
+  }
+  for (auto* time : {&history.burst_over, &history.idle_since, &history.warm_up_seen}) {
+    shift(*time, by);
+  }
+}
+
 // The policies, told from the log of all changes since the beginning of time.
 struct Change {
   WallTime time;
@@ -189,7 +270,7 @@ TEST(Properties, HoldThroughoutALife) {
       SCOPED_TRACE(testing::Message() << "step " << step << ": " << decision.message);
       ASSERT_GE(to, spec.min_replicas);
       ASSERT_LE(to, spec.max_replicas);
-      if (partial || observation.rollout_in_flight || restarted) {
+      if (partial || observation.rollout_in_flight || now < observing_since + kMinRestartHold) {
         ASSERT_GE(to, replicas);
       }
       // The minimum and maximum hold from the first decision on, so that they never force a step.
@@ -227,7 +308,8 @@ TEST(Properties, TheSameArgumentsGiveTheSameBytes) {
       bool partial = false;
       const Observation observation = random_observation(random, object.spec, random.integer(0, 30),
                                                          random.real(0, 60), partial);
-      return render_record(kNow, object, observation, {}, decide(kNow, object.spec, observation, {}));
+      return render_record(kNow, object, observation, {},
+                           decide(kNow, object.spec, observation, {}));
     };
     EXPECT_EQ(record(), record());
   }
@@ -238,6 +320,7 @@ TEST(Properties, DecidingAgainWithoutActingChangesNothing) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
     auto spec = random_app(random);
+    add_features(random, spec);
     spec.dry_run = true;
     bool partial = false;
     const Observation observation =
@@ -283,6 +366,7 @@ TEST(Properties, TheOrderOfMetricsReadingsAndPodsDoesNotMatter) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
     auto spec = random_app(random);
+    add_features(random, spec);
     bool partial = false;
     Observation observation =
         random_observation(random, spec, random.integer(0, 30), random.real(0, 60), partial);
@@ -291,15 +375,126 @@ TEST(Properties, TheOrderOfMetricsReadingsAndPodsDoesNotMatter) {
     random.shuffle(observation.readings);
     random.shuffle(observation.pods);
     Decision second = decide(kNow, spec, observation, {});
-    std::ranges::sort(second.metrics, {}, [&](const auto& metric) {
+    const auto place = [&](const auto& metric) {
       return std::ranges::find(first.metrics, metric.name, &api::MetricStatus::name) -
              first.metrics.begin();
-    });
-    std::ranges::sort(second.history.metrics, {}, [&](const auto& memory) {
-      return std::ranges::find(first.metrics, memory.name, &api::MetricStatus::name) -
-             first.metrics.begin();
-    });
+    };
+    std::ranges::sort(second.metrics, {}, place);
+    std::ranges::sort(second.history.metrics, {}, place);
     EXPECT_EQ(second, first);
+  }
+}
+
+// The history may be the one of the last moment, an older one, or lost with the status.
+TEST(Properties, ARestartInTheMiddleNeverLowersReplicasAtOnce) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    auto spec = random_app(random);
+    add_features(random, spec);
+    int replicas = random.integer(std::max(1, spec.min_replicas), spec.max_replicas);
+    std::vector<api::ScalingHistory> histories(1);
+    WallTime now = kNow;
+    const double load = random.real(0, 60);
+    bool partial = false;
+    const auto live = [&](WallTime observing_since, const api::ScalingHistory& history) {
+      Observation observation = random_observation(random, spec, replicas, load, partial);
+      observation.observing_since = observing_since;
+      now += seconds{spec.interval_seconds};
+      return decide(now, spec, observation, history);
+    };
+    for (int step = random.integer(0, 100); step > 0; --step) {
+      const Decision decision = live(test::kLongAgo, histories.back());
+      replicas = decision.replicas;
+      histories.push_back(decision.history);
+    }
+    now += seconds{random.integer(0, 600)};
+    const WallTime restart = now;
+    const int survivor = random.integer(0, static_cast<int>(histories.size()) - 1);
+    api::ScalingHistory history = histories[static_cast<std::size_t>(survivor)];
+    const seconds hold =
+        std::clamp(seconds{spec.behavior.scale_down.stabilization_window_seconds}, kMinRestartHold,
+                   kMaxRestartHold);
+    while (now + seconds{spec.interval_seconds} < restart + hold) {
+      const Decision decision = live(restart, history);
+      ASSERT_GE(decision.replicas, replicas) << decision.message;
+      replicas = decision.replicas;
+      history = decision.history;
+    }
+  }
+}
+
+TEST(Properties, HoldWhateverTheHistorySays) {
+  for (unsigned seed = 1; seed <= seeds(300); ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    Situation situation = random_situation(random);
+    const auto& [spec, observation, history, partial] = situation;
+    const int current = observation.current_replicas;
+    const Decision decision = decide(kNow, spec, observation, history);
+    EXPECT_GE(decision.replicas, spec.min_replicas);
+    EXPECT_LE(decision.replicas, spec.max_replicas);
+    if (partial || observation.rollout_in_flight) {
+      EXPECT_GE(decision.replicas, std::min(current, spec.max_replicas));
+    }
+    EXPECT_LE(decision.history.recommendations.size(), kMostRuns);
+    EXPECT_LE(decision.history.scale_events.size(), kMostEvents);
+    for (const auto& run : decision.history.recommendations) {
+      EXPECT_LE(run.from, run.until);
+      EXPECT_LE(run.until, kNow);
+    }
+    EXPECT_TRUE(std::ranges::is_sorted(decision.history.recommendations, {},
+                                       &api::RecommendationRun::until));
+    EXPECT_FALSE(decision.reason.empty());
+    EXPECT_FALSE(decision.message.empty());
+  }
+}
+
+TEST(Properties, WhatTimeItIsDoesNotMatter) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    Situation situation = random_situation(random);
+    Decision first = decide(kNow, situation.spec, situation.observation, situation.history);
+    const seconds by{random.integer(-1'000'000, 1'000'000)};
+    shift(situation.observation, by);
+    shift(situation.history, by);
+    shift(first.history, by);
+    EXPECT_EQ(decide(kNow + by, situation.spec, situation.observation, situation.history), first);
+  }
+}
+
+TEST(Properties, AHigherMinimumOrMaximumNeverMeansFewerReplicas) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    Situation situation = random_situation(random);
+    const auto answer = [&](int min, int max) {
+      situation.spec.min_replicas = min;
+      situation.spec.max_replicas = max;
+      return decide(kNow, situation.spec, situation.observation, situation.history).replicas;
+    };
+    const int min = situation.spec.min_replicas, max = situation.spec.max_replicas;
+    const int before = answer(min, max);
+    EXPECT_GE(answer(min, max + random.integer(1, 20)), before);
+    EXPECT_GE(answer(random.integer(min, max), max), before);
+  }
+}
+
+// A metric that is lost may hold replicas, never take some away.
+TEST(Properties, LosingAMetricNeverLowersReplicas) {
+  for (unsigned seed = 1; seed <= seeds(100); ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    Situation situation = random_situation(random);
+    const int current =
+        std::min(situation.observation.current_replicas, situation.spec.max_replicas);
+    for (auto& reading : situation.observation.readings) {
+      spoil(random, reading);
+      const Decision decision =
+          decide(kNow, situation.spec, situation.observation, situation.history);
+      EXPECT_GE(decision.replicas, current) << decision.message;
+    }
   }
 }
 

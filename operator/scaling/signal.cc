@@ -106,17 +106,20 @@ void evaluate_cpu(WallTime now, const api::ScalableAppSpec& spec, const MetricRe
   signal.proposal = towards(ratio, corrected.pods, current);
 }
 
-// What the pods did that served for the whole window, without the outliers. None: no pods.
-ReplicaLoad replica_load(WallTime now, const MetricReading& reading, const Observation& observation,
+// What the pods did that were ready by `ready_by`, without the outliers. None: no pods.
+ReplicaLoad replica_load(WallTime ready_by, const MetricReading& reading, const Observation& observation,
                          const api::MetricSpec& metric, const std::vector<std::string_view>& outliers) {
   ReplicaLoad load;
-  const WallTime begin = sample_time(now, reading) - seconds{metric.window_seconds};
   double finished = 0, concurrency = 0, weighted = 0, quantile_rate = 0;
   std::vector<double> quantiles;
   quantiles.reserve(observation.pods.size());
-  for (const auto& [name, pod] : reading.loads) load.total += pod.requests_per_second;
+  double in_progress = 0;
+  for (const auto& [name, pod] : reading.loads) {
+    load.total += pod.requests_per_second;
+    in_progress += pod.concurrency;
+  }
   for (const PodState& pod : observation.pods) {
-    if (!pod.serving || (pod.ready_since && *pod.ready_since > begin)) continue;
+    if (!pod.serving || (pod.ready_since && *pod.ready_since > ready_by)) continue;
     const auto found = reading.loads.find(pod.name);
     if (found == reading.loads.end() || std::ranges::binary_search(outliers, pod.name)) continue;
     const PodLoad& pod_load = found->second;
@@ -142,8 +145,15 @@ ReplicaLoad replica_load(WallTime now, const MetricReading& reading, const Obser
   }
   const double all_finished = load.total;
   load.total = std::max(load.total, reading.arrivals_per_second.value_or(0));
-  load.backs_up = load.total > kBacksUp * all_finished &&
-                  reading.in_flight.value_or(0) > kBacksUp * std::max(concurrency, 1.0);
+  const double in_flight = reading.in_flight.value_or(in_progress);
+  const double arrivals = reading.arrivals_per_second.value_or(all_finished);
+  // So far two windows of one steady load may be apart, by chance and by half a second at their ends.
+  const auto differs = [](double a, double b, double noise) {
+    return a > kBacksUp * b + noise || b > kBacksUp * a + noise;
+  };
+  load.backs_up = load.total > kBacksUp * all_finished && in_flight > kBacksUp * in_progress + 2;
+  load.is_steady = !differs(arrivals, all_finished, 2 * std::sqrt(all_finished / metric.window_seconds)) &&
+                   !differs(in_flight, in_progress, 2 * std::sqrt(in_progress) + 1);
   return load;
 }
 
@@ -153,11 +163,15 @@ bool evaluate_capacity(WallTime now, const api::ScalableAppSpec& spec, const Met
                        api::MetricMemory& memory, Signal& signal) {
   const api::MetricSpec& metric = *signal.metric;
   if (metric.latency_model != api::LatencyModel::kCapacity || reading.loads.empty()) return false;
-  const ReplicaLoad load = replica_load(now, reading, observation, metric, outliers);
+  const WallTime begin = sample_time(now, reading) - seconds{metric.window_seconds};
+  ReplicaLoad load = replica_load(begin, reading, observation, metric, outliers);
+  // Where no pod has served for the whole window, those that have begun must do.
+  const bool is_settled = load.pods > 0;
+  if (!is_settled) load = replica_load(now, reading, observation, metric, {});
   if (load.pods == 0 || !(load.rate > 0)) return false;
   const int current = observation.current_replicas;
   learn(sample_time(now, reading), metric, load, memory);
-  const auto proposal = propose(now, metric, spec.behavior, load, current, load.pods >= current, memory);
+  const auto proposal = propose(now, metric, spec.behavior, load, current, is_settled && load.pods >= current, memory);
   signal.by_capacity = true;
   signal.value = load.quantile_seconds;
   signal.ratio = load.quantile_seconds / metric.target;

@@ -41,10 +41,30 @@ void Fleet::begin(int replicas) {
 }
 
 void Fleet::scale(milliseconds now, int replicas) {
-  const int change = replicas - desired_;
+  int change = replicas - desired_;
   desired_ = replicas;
+  if (change > 0 && options_.takes_back) change -= take_back(now, change);
   for (int i = 0; i < change; ++i) order_pod(now);
   if (change < 0) dismiss(now, -change);
+}
+
+// The number of pods, at most `count`, that serve again; the last ones that were dismissed first.
+int Fleet::take_back(milliseconds now, int count) {
+  int taken = 0;
+  while (taken < count) {
+    Pod* latest = nullptr;
+    for (const auto& pod : pods_) {
+      if (pod->phase != Phase::kDraining || now >= pod->drain_began + options_.times.drain) continue;
+      if (latest == nullptr || pod->drain_began > latest->drain_began) latest = pod.get();
+    }
+    if (latest == nullptr) break;
+    ++taken;
+    latest->phase = Phase::kServing;
+    latest->drain_began = kNever;
+    if (options_.is_queue) queue_.take_back_servers(latest->counters, options_.concurrency, in_seconds(now));
+  }
+  list_serving();
+  return taken;
 }
 
 void Fleet::dismiss(milliseconds now, int count) {

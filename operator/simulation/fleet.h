@@ -1,6 +1,7 @@
 // The pods of one app as they come and go: created a moment after the decision, containers ready
 // after their start-up, serving once warm; on the way down the ones that do not serve yet go first
 // and at once, then the newest, which take no new requests from then on and end what they have.
+// (The operator prefers pods with far less load than the others, which chance does not make.)
 // A request goes to a serving pod by chance, as a Service sends it; a queue's jobs go to whichever
 // worker is free first. Driven by step() and arrive() in order of time. Not thread-safe.
 #pragma once
@@ -73,6 +74,9 @@ class Fleet {
     int concurrency = 4;
     int queue_limit = 0;
     bool is_queue = false;  // One queue for all.
+    // A pod that still drains serves again when it is needed, as the operator has it; a pod that
+    // was deleted is lost.
+    bool takes_back = false;
     std::uint64_t seed = 1;
   };
   Fleet(Options options, Outcomes& outcomes);
@@ -100,13 +104,14 @@ class Fleet {
   const std::vector<std::unique_ptr<Pod>>& departed() const { return departed_; }
   void forget_departed(milliseconds before);
   const Station& queue() const { return queue_; }
-  std::int64_t arrived() const { return outcomes_.total_arrived; }
+  std::int64_t arrived() const { return outcomes_.everything; }
   bool is_queue() const { return options_.is_queue; }
   // Of pods from their creation until they are gone, up to now.
   double replica_seconds(milliseconds now) const;
 
  private:
   void order_pod(milliseconds now);
+  int take_back(milliseconds now, int count);
   void dismiss(milliseconds now, int count);
   void leave(Pod& pod, milliseconds now);
   void list_serving();

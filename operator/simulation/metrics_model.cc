@@ -53,7 +53,7 @@ void MetricsModel::scrape(milliseconds now, Fleet& fleet) {
     next_queue_scrape_ = now + scrape_;
     fleet.forget_departed(now - keep_ - scrape_);
     std::erase_if(queue_, [&](const auto& sample) { return sample.at < now - keep_ - scrape_; });
-    queue_.push_back({now, fleet.queue().waiting(), fleet.arrived()});
+    queue_.push_back({now, fleet.queue().waiting()});
   }
   for (const auto& entry : fleet.pods()) {
     Pod& pod = *entry;
@@ -123,6 +123,7 @@ void MetricsModel::read(milliseconds now, const api::MetricSpec& metric, const F
 void MetricsModel::read_latency(milliseconds now, const api::MetricSpec& metric,
                                 const Fleet& fleet, scaling::MetricReading& reading) const {
   const milliseconds window = seconds{metric.window_seconds};
+  const milliseconds soon = seconds{std::max(2, (metric.window_seconds + 1) / 2)};
   std::array<double, kBuckets> all{};
   double finished_per_second = 0, arrivals = 0, in_flight = 0;
   bool is_known = false, has_gauge = false, has_arrivals = false;
@@ -133,14 +134,12 @@ void MetricsModel::read_latency(milliseconds now, const api::MetricSpec& metric,
       has_gauge = true;
       in_flight += pod.samples.back().in_progress;
     }
-    // Over the last two scrapes: what was finished and what came to be in flight.
-    if (pod.samples.size() >= 2 && pod.samples.back().at > now - 2 * scrape_) {
-      const Sample& before = pod.samples[pod.samples.size() - 2];
-      const Sample& last = pod.samples.back();
+    // Over half of the window: what was finished and what came to be in flight.
+    if (const auto lately = range_of(pod, now, soon)) {
       has_arrivals = true;
-      const auto count = last.counters.finished - before.counters.finished + last.in_progress -
-                         before.in_progress;
-      arrivals += static_cast<double>(count) / in_seconds(last.at - before.at);
+      const auto count = lately->last->counters.finished - lately->first->counters.finished +
+                         lately->last->in_progress - lately->first->in_progress;
+      arrivals += static_cast<double>(count) * lately->factor;
     }
     const auto range = range_of(pod, now, window);
     if (!range) return;
@@ -161,8 +160,6 @@ void MetricsModel::read_latency(milliseconds now, const api::MetricSpec& metric,
   });
   std::erase_if(reading.loads,
                 [](const auto& entry) { return entry.second.requests_per_second < 0; });
-  if (has_gauge) reading.in_flight = in_flight;
-  if (has_arrivals) reading.arrivals_per_second = std::max(0.0, arrivals);
   if (!is_known) {
     reading.missing = "empty answer: no pod was scraped twice within the window";
   } else if (finished_per_second > 0) {
@@ -172,6 +169,13 @@ void MetricsModel::read_latency(milliseconds now, const api::MetricSpec& metric,
   } else {
     reading.missing =
         fmt::format("empty answer: no request was finished within {}s", metric.window_seconds);
+  }
+  // The details are told only beside a value.
+  if (reading.value) {
+    if (has_gauge) reading.in_flight = in_flight;
+    if (has_arrivals) reading.arrivals_per_second = std::max(0.0, arrivals);
+  } else {
+    reading.loads.clear();
   }
 }
 
@@ -199,13 +203,16 @@ void MetricsModel::read_queue(milliseconds now, const api::MetricSpec& metric, c
     return;
   }
   reading.value = static_cast<double>(queue_.back().length);
+  if (!metric.drain_seconds) return;  // Not asked for then.
+  reading.completions_per_second = requests_per_second(now, fleet, window);
+  // Of the jobs that were done, and of how the queue grew meanwhile.
   const auto first = std::ranges::find_if(
       queue_, [&](const QueueSample& sample) { return sample.at > now - window; });
   if (first != queue_.end() && first->at < queue_.back().at) {
-    reading.arrivals_per_second = static_cast<double>(queue_.back().arrived - first->arrived) /
-                                  in_seconds(queue_.back().at - first->at);
+    const double growth = static_cast<double>(queue_.back().length - first->length) /
+                          in_seconds(queue_.back().at - first->at);
+    reading.arrivals_per_second = std::max(0.0, *reading.completions_per_second + growth);
   }
-  reading.completions_per_second = requests_per_second(now, fleet, window);
 }
 
 }  // namespace scalableapp::simulation

@@ -44,7 +44,6 @@ class MetricsModel {
   struct QueueSample {
     milliseconds at{};
     std::int64_t length = 0;
-    std::int64_t arrived = 0;
   };
   std::optional<Range> range_of(const Pod& pod, milliseconds now, milliseconds window) const;
   void read_latency(milliseconds now, const api::MetricSpec& metric, const Fleet& fleet,

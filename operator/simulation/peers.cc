@@ -80,7 +80,8 @@ std::optional<int> hpa_by_cpu(std::span<const HpaPod> pods, double target_utiliz
 }
 
 int HpaBehavior::next(milliseconds now, int current,
-                      std::span<const std::optional<int>> proposals, int min, int max) {
+                      std::span<const std::optional<int>> proposals, int min, int max,
+                      bool is_acted_on) {
   std::optional<int> highest;
   bool is_partial = false;
   for (const auto& proposal : proposals) {
@@ -104,7 +105,7 @@ int HpaBehavior::next(milliseconds now, int current,
   }
   // Down by 100 % in 15 s is no limit.
   wanted = std::clamp(wanted, min, max);
-  if (wanted != current) changes_.push_back({now, wanted - current});
+  if (wanted != current && is_acted_on) changes_.push_back({now, wanted - current});
   return wanted;
 }
 
@@ -213,7 +214,8 @@ class Hpa final : public Scaler {
     resource_at_ = now;
   }
 
-  const Choice& decide(milliseconds now, const Fleet& fleet, const MetricsModel& metrics) override {
+  const Choice& decide(milliseconds now, const Fleet& fleet, const MetricsModel& metrics,
+                       bool is_acted_on) override {
     const int current = fleet.desired();
     // HPA leaves an app with 0 replicas alone; without its alpha gate it never goes there.
     const int lowest = std::max(1, spec_.min_replicas);
@@ -225,7 +227,7 @@ class Hpa final : public Scaler {
     }
     if (current > 0) {
       choice_.replicas =
-          behavior_.next(now, current, proposals_, lowest, std::max(lowest, spec_.max_replicas));
+          behavior_.next(now, current, proposals_, lowest, std::max(lowest, spec_.max_replicas), is_acted_on);
     }
     // Every other sync stands for KEDA's own loop.
     if (is_keda_ && (now - first()) % kKedaPolling == milliseconds{0}) {
@@ -334,22 +336,18 @@ class Kpa final : public Scaler {
 
   // The queue proxies report their mean concurrency every second.
   void each_second(milliseconds now, Fleet& fleet) override {
-    double concurrency = 0;
-    if (is_queue_) {
-      concurrency = static_cast<double>(fleet.waiting() + fleet.in_progress());
-    } else {
-      for (const auto& entry : fleet.pods()) {
-        Pod& pod = *entry;
-        if (!pod.runs()) continue;
-        const double progress = pod.progress_seconds(in_seconds(now));
-        concurrency += progress - pod.seen_progress;
-        pod.seen_progress = progress;
-      }
+    double concurrency = is_queue_ ? static_cast<double>(fleet.waiting()) : 0;
+    for (const auto& entry : fleet.pods()) {
+      Pod& pod = *entry;
+      if (!pod.runs()) continue;
+      const double progress = pod.progress_seconds(in_seconds(now));
+      concurrency += progress - pod.seen_progress;
+      pod.seen_progress = progress;
     }
     recent_[seconds_++ % kKpaStableSeconds] = concurrency;
   }
 
-  const Choice& decide(milliseconds now, const Fleet& fleet, const MetricsModel&) override {
+  const Choice& decide(milliseconds now, const Fleet& fleet, const MetricsModel&, bool) override {
     const int current = fleet.desired();
     choice_.replicas = current;
     choice_.message.clear();

@@ -37,9 +37,9 @@ std::optional<int> hpa_by_cpu(std::span<const HpaPod> pods, double target_utiliz
 // policies (up by 100 % or 4 pods in 15 s, the larger), in the defaults of autoscaling/v2.
 class HpaBehavior {
  public:
-  // An unset proposal is a metric without a value: only up then.
+  // An unset proposal is a metric without a value: only up then. is_acted_on: the change happens.
   int next(milliseconds now, int current, std::span<const std::optional<int>> proposals, int min,
-           int max);
+           int max, bool is_acted_on = true);
 
  private:
   struct Recommendation {

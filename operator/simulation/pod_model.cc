@@ -9,16 +9,18 @@ namespace {
 
 constexpr std::uint64_t kFirstOctave = 1023 - 14;  // As a double's exponent has it.
 
-// For each fine bucket the first of the exposed buckets that can hold its values.
-std::array<std::uint8_t, kFineBuckets> first_buckets() {
-  std::array<std::uint8_t, kFineBuckets> first{};
-  for (std::size_t i = 0; i < kFineBuckets; ++i) {
-    const auto bound = std::ranges::lower_bound(kLatencyBounds, fine_bucket_begin(i));
-    first[i] = static_cast<std::uint8_t>(bound - kLatencyBounds.begin());
-  }
-  first[0] = 0;
-  return first;
+constexpr double begin_of(std::size_t bucket) {
+  return std::bit_cast<double>((kFirstOctave * 8 + bucket) << 49);
 }
+
+// For each fine bucket the first of the exposed buckets that can hold its values.
+constexpr auto kFirstBuckets = [] {
+  std::array<std::uint8_t, kFineBuckets> first{};
+  for (std::size_t i = 1; i < kFineBuckets; ++i) {
+    while (first[i] < kLatencyBounds.size() && kLatencyBounds[first[i]] < begin_of(i)) ++first[i];
+  }
+  return first;
+}();
 
 }  // namespace
 
@@ -29,21 +31,20 @@ std::size_t fine_bucket_of(double seconds) {
   return std::min<std::size_t>(number - kFirstOctave * 8, kFineBuckets - 1);
 }
 
-double fine_bucket_begin(std::size_t bucket) {
-  return std::bit_cast<double>((kFirstOctave * 8 + bucket) << 49);
-}
+double fine_bucket_begin(std::size_t bucket) { return begin_of(bucket); }
 
 std::size_t bucket_of(double seconds) {
-  static const auto first = first_buckets();
-  std::size_t bucket = first[fine_bucket_of(seconds)];
+  std::size_t bucket = kFirstBuckets[fine_bucket_of(seconds)];
   while (bucket < kLatencyBounds.size() && seconds > kLatencyBounds[bucket]) ++bucket;
   return bucket;
 }
 
-Outcomes::Outcomes(double target_seconds, bool judges_wait, double end_seconds, std::size_t stretch)
-    : seconds(static_cast<std::size_t>(std::ceil(end_seconds)) + 1),
+Outcomes::Outcomes(double target_seconds, bool judges_wait, double end_seconds, std::size_t stretch,
+                   std::size_t origin)
+    : seconds(static_cast<std::size_t>(std::ceil(end_seconds)) + 1 - origin),
       fine((seconds.size() / stretch + 1) * kFineBuckets),
       target_(target_seconds),
+      origin_(static_cast<double>(origin)),
       judges_wait_(judges_wait),
       stretch_(stretch) {}
 
@@ -62,6 +63,15 @@ void Station::remove_servers(const Counters& owner) {
   }
   servers_.erase(gone.begin(), gone.end());
   std::ranges::make_heap(servers_, later);
+}
+
+void Station::take_back_servers(Counters& owner, int count, double now) {
+  const auto own = std::ranges::stable_partition(
+      leaving_, [&](const Server& server) { return server.owner != &owner; });
+  const int busy = static_cast<int>(own.size());
+  servers_.insert(servers_.end(), own.begin(), own.end());
+  leaving_.erase(own.begin(), own.end());
+  add_servers(owner, count - busy, now);
 }
 
 bool Station::arrive(const Request& request, Counters* owner) {
@@ -95,7 +105,7 @@ void Station::complete(Server& server) {
   counters.duration_seconds += duration;
   counters.finished_at += server.free_at;
   ++counters.buckets[bucket_of(duration)];
-  outcomes_.finished(duration, server.is_error);
+  outcomes_.finished(server.arrival, duration, server.is_error);
   if (!outcomes_.judges_wait()) outcomes_.judge(server.arrival, duration);
   server.is_busy = false;
   --in_progress_;

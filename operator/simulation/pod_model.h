@@ -46,34 +46,41 @@ struct Counters {
   std::array<std::uint32_t, kBuckets> buckets{};  // Of the durations.
 };
 
-// What became of all requests of a run.
+// What became of the requests that arrived from second `origin` on; the ones before are not counted.
 class Outcomes {
  public:
   // judges_wait: the target is for the time until a request is begun, not until it is answered.
-  // Each element of the plot's time axis covers `stretch` seconds.
-  Outcomes(double target_seconds, bool judges_wait, double end_seconds, std::size_t stretch);
+  // Each element of the plot's time axis covers `stretch` seconds, from `origin` on.
+  Outcomes(double target_seconds, bool judges_wait, double end_seconds, std::size_t stretch,
+           std::size_t origin = 0);
 
   bool judges_wait() const { return judges_wait_; }
   void arrived(double at) {
+    ++everything;
+    if (at < origin_) return;
     ++total_arrived;
-    ++seconds[static_cast<std::size_t>(at)].arrived;
+    ++at_second(at).arrived;
   }
   void judge(double arrival, double seconds_taken) {
-    const auto second = static_cast<std::size_t>(arrival);
-    if (seconds_taken > target_) ++seconds[second].missed;
-    ++fine[second / stretch_ * kFineBuckets + fine_bucket_of(seconds_taken)];
+    if (arrival < origin_) return;
+    if (seconds_taken > target_) ++at_second(arrival).missed;
+    const auto stretch = static_cast<std::size_t>(arrival - origin_) / stretch_;
+    ++fine[stretch * kFineBuckets + fine_bucket_of(seconds_taken)];
   }
   // Never answered. is_judged: it was begun in a station that judges by the wait.
   void lost(double arrival, bool is_judged) {
+    if (arrival < origin_) return;
     ++failed;
-    if (!is_judged) ++seconds[static_cast<std::size_t>(arrival)].missed;
+    if (!is_judged) ++at_second(arrival).missed;
   }
   // In the app when the run ended: missed if that is clear by then.
   void unfinished_at(double end, double arrival, bool is_judged) {
+    if (arrival < origin_) return;
     ++unfinished;
-    if (!is_judged && end - arrival > target_) ++seconds[static_cast<std::size_t>(arrival)].missed;
+    if (!is_judged && end - arrival > target_) ++at_second(arrival).missed;
   }
-  void finished(double duration, bool is_error) {
+  void finished(double arrival, double duration, bool is_error) {
+    if (arrival < origin_) return;
     ++(is_error ? failed : served);
     ++finished_count;
     duration_seconds += duration;
@@ -83,8 +90,9 @@ class Outcomes {
     std::uint32_t arrived = 0;
     std::uint32_t missed = 0;
   };
-  std::vector<Second> seconds;
+  std::vector<Second> seconds;      // From `origin` on.
   std::vector<std::uint32_t> fine;  // [stretch][fine bucket]
+  std::int64_t everything = 0;      // That ever arrived.
   std::int64_t total_arrived = 0;
   std::int64_t served = 0;
   std::int64_t failed = 0;
@@ -93,7 +101,10 @@ class Outcomes {
   double duration_seconds = 0;      // Of these.
 
  private:
+  Second& at_second(double at) { return seconds[static_cast<std::size_t>(at - origin_)]; }
+
   double target_;
+  double origin_;
   bool judges_wait_;
   std::size_t stretch_;
 };
@@ -107,6 +118,9 @@ class Station {
   void add_servers(Counters& owner, int count, double from);
   // Its servers begin nothing new. advance() to now first.
   void remove_servers(const Counters& owner);
+
+  // The removed servers, `count` in all, go on. advance() to now first.
+  void take_back_servers(Counters& owner, int count, double now);
 
   // False, and lost, if as many wait as may. In order of arrival. `owner`: whom to count it for;
   // null: for the server that begins it.

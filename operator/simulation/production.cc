@@ -15,11 +15,10 @@ class Production final : public Scaler {
  public:
   Production(const api::ScalableAppSpec& spec, const Workload& workload,
              const PrometheusColumns& columns, const Options& options)
-      : spec_(spec), workload_(workload), columns_(columns), options_(options) {
-    // In a simulation every decision is carried out.
-    spec_.paused = spec_.dry_run = false;
+      : spec_(spec), workload_(workload), columns_(columns), options_(options), begin_(options.start - kPreRoll) {
+    spec_.paused = false;  // In a simulation every decision is carried out.
     observation_.readings.resize(spec_.metrics.size());
-    load_.start = options.start;
+    load_.start = begin_;
   }
 
   std::string settings() const override {
@@ -60,7 +59,9 @@ class Production final : public Scaler {
         static_cast<double>(fleet.waiting() + (fleet.is_queue() ? 0 : fleet.in_progress())));
   }
 
-  const Choice& decide(milliseconds now, const Fleet& fleet, const MetricsModel& metrics) override {
+  const Choice& decide(milliseconds now, const Fleet& fleet, const MetricsModel& metrics,
+                       bool is_acted_on) override {
+    spec_.dry_run = !is_acted_on;
     observation_.current_replicas = fleet.desired();
     observe_pods(fleet);
     for (std::size_t i = 0; i < spec_.metrics.size(); ++i) {
@@ -73,7 +74,7 @@ class Production final : public Scaler {
         reading.missing = fmt::format("the trace has no column {}", metric.name);
       }
     }
-    const WallTime wall = options_.start + now;
+    const WallTime wall = begin_ + now;
     if (options_.advisor) {
       observation_.forecasts.clear();
       observation_.schedules.clear();
@@ -95,14 +96,13 @@ class Production final : public Scaler {
       if (pod.phase == Pod::Phase::kOrdered || pod.phase == Pod::Phase::kGone) continue;
       if (count == observation_.pods.size()) observation_.pods.emplace_back();
       scaling::PodState& state = observation_.pods[count++];
-      const WallTime begin = options_.start;
       state.name = pod.name;
       state.serving = pod.phase == Pod::Phase::kServing;
       state.containers_ready = pod.runs();
       state.terminating = pod.phase == Pod::Phase::kDraining;
       state.ready_since.reset();
-      if (state.serving) state.ready_since = begin + pod.ready;
-      state.created = begin + pod.created;
+      if (state.serving) state.ready_since = begin_ + pod.ready;
+      state.created = begin_ + pod.created;
       state.started_at = state.created;
       state.cpu_request_cores = spec_.cpu_request_cores;
     }
@@ -113,6 +113,7 @@ class Production final : public Scaler {
   const Workload& workload_;
   const PrometheusColumns& columns_;
   const Options& options_;
+  const WallTime begin_;
   scaling::Observation observation_;
   api::ScalingHistory history_;
   LoadSoFar load_;

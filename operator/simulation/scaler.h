@@ -27,9 +27,10 @@ class Scaler {
   // Every whole second, before a decision of that moment: for pipelines that do not go by
   // Prometheus. The fleet is up to date.
   virtual void each_second(milliseconds now, Fleet& fleet) = 0;
-  // The reference is valid until the next call.
-  virtual const Choice& decide(milliseconds now, const Fleet& fleet,
-                               const MetricsModel& metrics) = 0;
+  // is_acted_on: false before the trace begins, where the count is held. The reference is valid
+  // until the next call.
+  virtual const Choice& decide(milliseconds now, const Fleet& fleet, const MetricsModel& metrics,
+                               bool is_acted_on) = 0;
 };
 
 }  // namespace scalableapp::simulation

@@ -20,7 +20,8 @@ namespace {
 constexpr std::size_t kUncountedSeconds = 10;
 constexpr std::size_t kGoodSecondsThatEnd = 10;  // An episode of violations.
 constexpr double kFirstUse = 0.6;
-constexpr double kTurnShare = 0.2;
+constexpr double kTurnShare = 0.2;      // Of the load's range, and
+constexpr double kTurnShareOfMost = 0.1;  // of its highest: what hardly changes has no turns.
 constexpr std::size_t kTurnWindow = 60;
 constexpr int kDefaultWait = 30;           // Seconds a job may wait where the spec says nothing.
 constexpr double kDefaultServiceTimes = 5;  // A request may take where the spec says nothing.
@@ -236,11 +237,14 @@ void conclude(const Outcomes& outcomes, const Level& level, double end, std::siz
   if (answered > 0) result.mean_latency_seconds = outcomes.duration_seconds / answered;
 }
 
+double first_service_seconds(const Trace& trace, const Workload& workload) {
+  const auto factor = trace.columns.find("service_factor");
+  return workload.service_seconds * (factor == trace.columns.end() ? 1 : factor->second[0]);
+}
+
 int initial_replicas(const api::ScalableAppSpec& spec, const Trace& trace, const Workload& workload,
                      Policy policy, const Options& options) {
-  const auto factor = trace.columns.find("service_factor");
-  const double service =
-      workload.service_seconds * (factor == trace.columns.end() ? 1 : factor->second[0]);
+  const double service = first_service_seconds(trace, workload);
   const double fits =
       std::ceil(trace.requests_per_second[0] * service / (kFirstUse * workload.concurrency) - 1e-9);
   const int wanted = options.initial_replicas > 0
@@ -278,8 +282,8 @@ Result<PolicyResult> simulate(const api::ScalableApp& app, const Trace& trace,
   const api::ScalableAppSpec& spec = app.spec;
   const bool is_queue = has_metric(spec, api::MetricType::kQueueLength);
   const Level level = level_of(spec, workload);
-  const double end = end_seconds(trace) - trace.seconds[0];
-  const auto total_seconds = static_cast<std::size_t>(std::ceil(end));
+  const double length = end_seconds(trace) - trace.seconds[0];
+  const auto total_seconds = static_cast<std::size_t>(std::ceil(length));
   const auto most_points = static_cast<std::size_t>(std::max(1, options.max_points));
   const std::size_t stretch = std::max<std::size_t>(1, (total_seconds + most_points - 1) / most_points);
 
@@ -295,22 +299,28 @@ Result<PolicyResult> simulate(const api::ScalableApp& app, const Trace& trace,
                                              : make_peer(policy, spec, workload, columns);
   result.settings = scaler->settings();
 
-  Outcomes outcomes(level.seconds, level.is_wait, end, stretch);
+  const auto origin = static_cast<std::size_t>(kPreRoll / seconds{1});
+  const double end = length + in_seconds(kPreRoll);
+  Outcomes outcomes(level.seconds, level.is_wait, end, stretch, origin);
   Fleet fleet({.app = app.metadata.name.empty() ? "app" : app.metadata.name,
                .times = times_of(spec, workload),
                .concurrency = workload.concurrency,
                .queue_limit = workload.queue_limit,
                .is_queue = is_queue,
+               .takes_back = policy == Policy::kScalableApp,
                .seed = workload.seed},
               outcomes);
   MetricsModel metrics(in_ticks(workload.scrape_seconds), scaler->longest_window(),
                        workload.cpu_seconds_per_request);
-  Arrivals arrivals(trace, workload);
+  const int initial = initial_replicas(spec, trace, workload, policy, options);
+  Arrivals arrivals(trace, workload,
+                    kFirstUse * initial * workload.concurrency / first_service_seconds(trace, workload));
   Record record(result, stretch, options);
-  fleet.begin(initial_replicas(spec, trace, workload, policy, options));
+  fleet.begin(initial);
 
   const milliseconds end_time = in_milliseconds(end);
   milliseconds next_decision = scaler->first();
+  double before = 0;  // Replica-seconds that do not count.
   for (milliseconds now{0}; now < end_time; now += kTick) {
     fleet.step(now);
     metrics.scrape(now, fleet);
@@ -318,25 +328,28 @@ Result<PolicyResult> simulate(const api::ScalableApp& app, const Trace& trace,
       fleet.advance(in_seconds(now));
       scaler->each_second(now, fleet);
     }
+    if (now == kPreRoll) before = fleet.replica_seconds(now);
+    if (now >= kPreRoll && now % seconds{1} == milliseconds{0}) {
+      record.second(static_cast<std::size_t>((now - kPreRoll) / seconds{1}), fleet.desired(), fleet.serving(),
+                    fleet.waiting());
+    }
     if (now >= next_decision) {
       next_decision += scaler->interval();
       const int from = fleet.desired();
-      const Choice& choice = scaler->decide(now, fleet, metrics);
-      record.decision(in_seconds(now) + trace.seconds[0], from, choice);
-      if (choice.replicas != from) fleet.scale(now, choice.replicas);
-    }
-    if (now % seconds{1} == milliseconds{0}) {
-      record.second(static_cast<std::size_t>(now / seconds{1}), fleet.desired(), fleet.serving(),
-                    fleet.waiting());
+      const Choice& choice = scaler->decide(now, fleet, metrics, now >= kPreRoll);
+      if (now >= kPreRoll) {
+        record.decision(in_seconds(now - kPreRoll) + trace.seconds[0], from, choice);
+        if (choice.replicas != from) fleet.scale(now, choice.replicas);
+      }
     }
     arrivals.generate(in_seconds(now), std::min(in_seconds(now + kTick), end),
                       [&](const Request& request, std::uint64_t chance) {
                         fleet.arrive(request, chance);
                       });
   }
-  result.replica_seconds = fleet.replica_seconds(end_time);
+  result.replica_seconds = fleet.replica_seconds(end_time) - before;
   fleet.finish(end_time);
-  conclude(outcomes, level, end, stretch, trace.seconds[0], result);
+  conclude(outcomes, level, length, stretch, trace.seconds[0], result);
   return result;
 }
 
@@ -368,7 +381,7 @@ int load_turns(const Trace& trace) {
     means.push_back((sums[i] - sums[i - window]) / static_cast<double>(window));
   }
   const auto [lowest, highest] = std::ranges::minmax(means);
-  const double step = kTurnShare * (highest - lowest);
+  const double step = std::max(kTurnShare * (highest - lowest), kTurnShareOfMost * highest);
   if (!(step > 1e-9)) return 0;
   int turns = 0, direction = 0;
   double low = means.front(), high = means.front();

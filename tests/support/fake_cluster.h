@@ -1,8 +1,8 @@
 // A small world for tests of the reconciler: an API server's objects as JSON in a map, the parts of
 // Kubernetes that make pods for ReplicaSets and start them, caches that show it all (after `lag`),
 // and faults on writes. It knows what the operator uses and nothing else: create, server-side apply
-// of replicas and status by a sole owner, strategic merge of pod conditions, delete; uid and
-// resourceVersion as locks. One thread.
+// of replicas and status by a sole owner, strategic merge of pod conditions ("patch" in `writes`), merge
+// of annotations ("annotate"), delete; uid and resourceVersion as locks. One thread.
 #pragma once
 
 #include <fmt/format.h>
@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -161,10 +162,14 @@ class FakeCluster final : public Client {
     });
   }
   Result<std::string> patch(const ResourceType& type, const api::ObjectKey& key,
-                            std::string_view body, PatchKind, std::string_view,
+                            std::string_view body, PatchKind, std::string_view subresource,
                             std::string_view) override {
-    return write("patch", type, key, [&] {
-      return edit(type, key, Json::parse(body), [](Json& object, const Json& wanted) {
+    return write(subresource == "status" ? "patch" : "annotate", type, key, [&] {
+      return edit(type, key, Json::parse(body), [&](Json& object, const Json& wanted) {
+        if (subresource != "status") {
+          object["metadata"].merge_patch(Json{{"annotations", wanted["metadata"]["annotations"]}});
+          return;
+        }
         Json& conditions = object["status"]["conditions"];
         for (const Json& condition : wanted["status"]["conditions"]) {
           const auto same = [&](const Json& one) { return one["type"] == condition["type"]; };
@@ -266,8 +271,8 @@ class FakeCluster final : public Client {
     return unknown();
   }
 
-  // Makes and condemns pods as the ReplicaSet asks: those that do not serve go first, then the
-  // youngest.
+  // Makes and condemns pods as the ReplicaSet asks: those that have not started go first, then those that
+  // do not serve, then the cheapest, then the youngest.
   void keep_pods(const Json& replica_set) {
     const api::ObjectKey key{replica_set["metadata"]["namespace"], replica_set["metadata"]["name"]};
     std::vector<const Json*> live;
@@ -293,7 +298,9 @@ class FakeCluster final : public Client {
       store(kPods, name, std::move(pod));
     }
     std::ranges::stable_sort(live, {}, [](const Json* pod) {
-      return std::pair(is(*pod, "Ready"), -pod->at("metadata")["creationMillis"].get<std::int64_t>());
+      const Json& metadata = pod->at("metadata");
+      return std::tuple(pod->at("status")["phase"] != "Pending", is(*pod, "Ready"), deletion_cost(metadata),
+                        -metadata["creationMillis"].get<std::int64_t>());
     });
     for (std::size_t i = 0; i + wanted < live.size(); ++i) {
       Json pod = *live[i];
@@ -301,6 +308,11 @@ class FakeCluster final : public Client {
       pod["metadata"]["deletionMillis"] = clock_.monotonic_now().time_since_epoch().count();
       store(kPods, {key.namespace_name, pod["metadata"]["name"]}, pod);
     }
+  }
+
+  static int deletion_cost(const Json& metadata) {
+    const Json annotations = metadata.value("annotations", Json::object());
+    return std::stoi(annotations.value(api::kDeletionCostAnnotation, "0"));
   }
 
   void run_pod(const Json& present) {
