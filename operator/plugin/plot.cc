@@ -27,10 +27,8 @@ constexpr Color kGrid{0.90, 0.90, 0.92};
 constexpr Color kLoad{0.55, 0.60, 0.68};
 constexpr Color kTarget{0.72, 0.11, 0.11};
 // Told apart with any colour vision: M. Okabe and K. Ito, Color Universal Design, 2008.
-constexpr std::array<Color, 4> kPolicies{{{0.00, 0.45, 0.70},
-                                          {0.90, 0.62, 0.00},
-                                          {0.00, 0.62, 0.45},
-                                          {0.80, 0.47, 0.65}}};
+constexpr std::array<Color, 4> kPolicies{
+    {{0.00, 0.45, 0.70}, {0.90, 0.62, 0.00}, {0.00, 0.62, 0.45}, {0.80, 0.47, 0.65}}};
 constexpr double kWidth = 1000, kMarginLeft = 74, kMarginRight = 26;
 constexpr double kTitle = 64, kGap = 34, kBottom = 44;
 
@@ -100,7 +98,10 @@ std::string time_text(double at, double span) {
 }
 
 const char* time_unit(double span) {
-  return span <= 120 ? "seconds" : span < 7200 ? "minutes:seconds" : span < 172'800 ? "hours:minutes" : "days and hours";
+  return span <= 120      ? "seconds"
+         : span < 7200    ? "minutes:seconds"
+         : span < 172'800 ? "hours:minutes"
+                          : "days and hours";
 }
 
 std::string seconds_text(double value) {
@@ -186,7 +187,8 @@ class Pen {
             time_text(tick, panel.x.high - panel.x.low), 11, Align::kMiddle);
     }
     color(kFaint);
-    line(panel.left, panel.top + panel.height, panel.left + panel.width, panel.top + panel.height, 1);
+    line(panel.left, panel.top + panel.height, panel.left + panel.width, panel.top + panel.height,
+         1);
     if (with_time) {
       write(panel.left + panel.width, panel.top + panel.height + 34,
             time_unit(panel.x.high - panel.x.low), 11, Align::kRight);
@@ -206,8 +208,8 @@ class Pen {
     for (std::size_t i = 0; i < points.size(); ++i) {
       const auto here = value(points[i]);
       const double from = panel.at_x(points[i].seconds);
-      const double to = i + 1 < points.size() ? panel.at_x(points[i + 1].seconds)
-                                              : panel.left + panel.width;
+      const double to =
+          i + 1 < points.size() ? panel.at_x(points[i + 1].seconds) : panel.left + panel.width;
       if (!here) {
         is_down = false;
         continue;
@@ -298,8 +300,8 @@ void draw_run(Pen& pen, const TraceReport& report, double top) {
   for (const PolicyResult& policy : report.policies) {
     for (const simulation::Point& point : policy.points) {
       most_load = std::max(most_load, point.arrivals_per_second);
-      most_replicas = std::max<double>(
-          most_replicas, std::max(point.replicas_desired, point.replicas_serving));
+      most_replicas =
+          std::max<double>(most_replicas, std::max(point.replicas_desired, point.replicas_serving));
     }
   }
   Panel panel{.left = kMarginLeft,
@@ -310,23 +312,27 @@ void draw_run(Pen& pen, const TraceReport& report, double top) {
               .y = linear(0, most_load, 3)};
   pen.frame(panel, "Load, per second", plain_text, false);
   pen.color(kLoad, 0.8);
-  pen.steps(panel, first.points,
-            [](const simulation::Point& point) { return std::optional(point.arrivals_per_second); }, 1,
-            true);
+  pen.steps(
+      panel, first.points,
+      [](const simulation::Point& point) { return std::optional(point.arrivals_per_second); }, 1,
+      true);
 
   panel.top += panel.height + kGap;
   panel.height = kLatencyHeight;
   panel.y = latency_scale(report);
-  pen.frame(panel, panel.y.is_log ? "Latency (log scale); wanted: " + first.slo : "Latency; wanted: " + first.slo,
+  pen.frame(panel,
+            panel.y.is_log ? "Latency (log scale); wanted: " + first.slo
+                           : "Latency; wanted: " + first.slo,
             seconds_text, false);
   // The one that this is about is drawn last, over the others.
   for (std::size_t i = report.policies.size(); i > 0; --i) {
     pen.color(kPolicies[(i - 1) % kPolicies.size()], 0.9);
-    pen.steps(panel, report.policies[i - 1].points,
-              [](const simulation::Point& point) {
-                return point.latency_seconds > 0 ? std::optional(point.latency_seconds) : std::nullopt;
-              },
-              i == 1 ? 1.8 : 1.3);
+    pen.steps(
+        panel, report.policies[i - 1].points,
+        [](const simulation::Point& point) {
+          return point.latency_seconds > 0 ? std::optional(point.latency_seconds) : std::nullopt;
+        },
+        i == 1 ? 1.8 : 1.3);
   }
   pen.color(kTarget);
   pen.line(panel.left, panel.at_y(first.slo_seconds), panel.left + panel.width,
@@ -343,13 +349,19 @@ void draw_run(Pen& pen, const TraceReport& report, double top) {
     const auto& points = report.policies[i - 1].points;
     const Color& color = kPolicies[(i - 1) % kPolicies.size()];
     pen.color(color, 0.55);
-    pen.steps(panel, points,
-              [](const simulation::Point& point) { return std::optional<double>(point.replicas_serving); },
-              0.9);
+    pen.steps(
+        panel, points,
+        [](const simulation::Point& point) {
+          return std::optional<double>(point.replicas_serving);
+        },
+        0.9);
     pen.color(color);
-    pen.steps(panel, points,
-              [](const simulation::Point& point) { return std::optional<double>(point.replicas_desired); },
-              2.2);
+    pen.steps(
+        panel, points,
+        [](const simulation::Point& point) {
+          return std::optional<double>(point.replicas_desired);
+        },
+        2.2);
   }
 }
 
@@ -377,7 +389,8 @@ void draw_front(Pen& pen, std::span<const FrontPoint> points, const std::string&
     pen.color(kGrid);
     pen.line(panel.at_x(tick), panel.top, panel.at_x(tick), panel.top + panel.height, 1);
     pen.color(kFaint);
-    pen.write(panel.at_x(tick), panel.top + panel.height + 18, plain_text(tick), 11, Align::kMiddle);
+    pen.write(panel.at_x(tick), panel.top + panel.height + 18, plain_text(tick), 11,
+              Align::kMiddle);
   }
   pen.color(kInk);
   pen.write(panel.left + panel.width, panel.top + panel.height + 38, "replica-seconds", 12,
@@ -426,10 +439,17 @@ std::string escape_html(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -449,11 +469,11 @@ Result<std::string> picture(double width, double height, PictureFormat format,
     return fail(ErrorCode::kInvalid, "--plot: too many traces for one .png; take .svg or .html");
   }
   {
-    Surface surface(is_png ? cairo_image_surface_create(CAIRO_FORMAT_RGB24,
-                                                        static_cast<int>(width * kPngScale),
-                                                        static_cast<int>(height * kPngScale))
-                           : cairo_svg_surface_create_for_stream(append, &bytes, width, height),
-                    cairo_surface_destroy);
+    Surface surface(
+        is_png ? cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(width * kPngScale),
+                                            static_cast<int>(height * kPngScale))
+               : cairo_svg_surface_create_for_stream(append, &bytes, width, height),
+        cairo_surface_destroy);
     Cairo cairo(cairo_create(surface.get()), cairo_destroy);
     if (is_png) cairo_scale(cairo.get(), kPngScale, kPngScale);
     Pen pen(cairo.get());
