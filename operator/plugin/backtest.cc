@@ -99,7 +99,8 @@ class Recorder {
     selector_ = metrics::render_template(R"q({namespace="$(namespace)",pod=~"$(pods)"})q", key_);
     // As long as the app's own windows, which fit its scrape interval.
     std::int64_t window = step;
-    for (const auto& metric : app.spec.metrics) window = std::max<std::int64_t>(window, metric.window_seconds);
+    for (const auto& metric : app.spec.metrics)
+      window = std::max<std::int64_t>(window, metric.window_seconds);
     window_ = fmt::format("{}s", window);
   }
 
@@ -134,13 +135,14 @@ class Recorder {
     return found == app_.spec.metrics.end() ? nullptr : &*found;
   }
   bool is_queue() const {
-    return metric_of(api::MetricType::kQueueLength) != nullptr && metric_of(api::MetricType::kLatency) == nullptr;
+    return metric_of(api::MetricType::kQueueLength) != nullptr &&
+           metric_of(api::MetricType::kLatency) == nullptr;
   }
 
   tl::unexpected<Error> no_data(const std::string& query, std::string_view what) const {
     return fail(ErrorCode::kNotFound,
-                fmt::format("no data for {} from {} to {}: query {}{}", what, format_rfc3339(start_),
-                            format_rfc3339(options_.end), query,
+                fmt::format("no data for {} from {} to {}: query {}{}", what,
+                            format_rfc3339(start_), format_rfc3339(options_.end), query,
                             options_.load_query.empty() && what == "the load"
                                 ? "; name another with --load-query"
                                 : ""));
@@ -158,7 +160,8 @@ class Recorder {
 
   // Jobs that came are those that were done and those by which the queue grew.
   Result<std::vector<double>> read_arrivals() {
-    const std::string length_query = metrics::render(*metric_of(api::MetricType::kQueueLength), key_);
+    const std::string length_query =
+        metrics::render(*metric_of(api::MetricType::kQueueLength), key_);
     const std::string done_query = rate_of(kJobsMetric);
     const auto length = ask(length_query);
     if (!length) return length;
@@ -178,10 +181,12 @@ class Recorder {
 
   Result<void> build_trace() {
     const auto first = static_cast<std::size_t>(
-        std::ranges::find_if(load_, [](double value) { return !std::isnan(value); }) - load_.begin());
+        std::ranges::find_if(load_, [](double value) { return !std::isnan(value); }) -
+        load_.begin());
     simulation::Trace& trace = recording_.trace;
     trace.name = fmt::format("{}, {} to {}", api::to_string(key_),
-                             format_rfc3339(start_ + options_.step * first), format_rfc3339(start_ + options_.step * (count_ - 1)));
+                             format_rfc3339(start_ + options_.step * first),
+                             format_rfc3339(start_ + options_.step * (count_ - 1)));
     recording_.start = start_ + options_.step * first;
     std::size_t missing = 0;
     double held = 0;
@@ -191,20 +196,23 @@ class Recorder {
       } else {
         held = std::max(0.0, load_[i]);
       }
-      trace.seconds.push_back(static_cast<double>((i - first)) * static_cast<double>(options_.step.count()));
+      trace.seconds.push_back(static_cast<double>((i - first)) *
+                              static_cast<double>(options_.step.count()));
       trace.requests_per_second.push_back(held);
     }
     note("Load: measured, {}, every {}.", load_name_, format_duration(options_.step));
     if (first > 0) note("Load: there is none before {}.", format_rfc3339(recording_.start));
     if (missing > 0) {
-      note("Load: {} of {} steps have no data; the value before them was held.", missing, count_ - first);
+      note("Load: {} of {} steps have no data; the value before them was held.", missing,
+           count_ - first);
     }
     for (const api::MetricSpec& metric : app_.spec.metrics) {
       if (metric.type != api::MetricType::kPrometheus) continue;
       const std::string query = metrics::render(metric, key_);
       auto values = ask(query);
       if (!values) return tl::unexpected(values.error());
-      const auto known = std::ranges::find_if(*values, [](double value) { return !std::isnan(value); });
+      const auto known =
+          std::ranges::find_if(*values, [](double value) { return !std::isnan(value); });
       if (known == values->end()) return no_data(query, metric.name);
       double value = *known;
       std::vector<double>& column = trace.columns[metric.name];
@@ -212,7 +220,8 @@ class Recorder {
         if (!std::isnan((*values)[i])) value = (*values)[i];
         column.push_back(value);
       }
-      note("{}: measured; played as it was recorded, though another size might have changed it.", metric.name);
+      note("{}: measured; played as it was recorded, though another size might have changed it.",
+           metric.name);
     }
     return {};
   }
@@ -227,7 +236,8 @@ class Recorder {
     if (!(measured > 0)) return;
     service = measured;
     is_measured_.insert("service-time");
-    note("Service time: {} measured, the mean in the quietest tenth of the time.", duration(service));
+    note("Service time: {} measured, the mean in the quietest tenth of the time.",
+         duration(service));
   }
 
   void measure_cpu() {
@@ -246,9 +256,11 @@ class Recorder {
     const double ready = app_.status.history.warm_up_seconds;
     if (!(ready > 0) || options_.given.contains("startup")) return;
     // minWarmSeconds comes on top in the simulator.
-    recording_.workload.startup_seconds = std::max(0.1, ready - app_.spec.readiness.min_warm_seconds);
+    recording_.workload.startup_seconds =
+        std::max(0.1, ready - app_.spec.readiness.min_warm_seconds);
     is_measured_.insert("startup");
-    note("Start-up: {} measured, by the operator, from a pod's creation until it is ready.", duration(ready));
+    note("Start-up: {} measured, by the operator, from a pod's creation until it is ready.",
+         duration(ready));
   }
 
   void note_assumed() {
@@ -270,8 +282,8 @@ class Recorder {
 
   void note_what_happened() {
     const auto step = static_cast<double>(options_.step.count());
-    const auto pods = ask_for_more(
-        fmt::format("count(count by (pod) (rate({}{}[{}])))", metrics::kCpuMetric, selector_, window_));
+    const auto pods = ask_for_more(fmt::format("count(count by (pod) (rate({}{}[{}])))",
+                                               metrics::kCpuMetric, selector_, window_));
     if (count_known(pods) > 0) {
       double replica_seconds = 0, most = 0;
       for (const double value : pods) {
@@ -279,16 +291,19 @@ class Recorder {
         replica_seconds += value * step;
         most = std::max(most, value);
       }
-      note("What really ran: {} replica-seconds, at most {} pods.", short_number(replica_seconds), short_number(most));
+      note("What really ran: {} replica-seconds, at most {} pods.", short_number(replica_seconds),
+           short_number(most));
     }
     const api::MetricSpec* latency = metric_of(api::MetricType::kLatency);
     if (latency == nullptr || !latency->query.empty()) return;
-    const auto values = ask_for_more(fmt::format("histogram_quantile({}, sum by (le) (rate({}_bucket{}[{}])))",
-                                                 latency->quantile, metrics::kLatencyMetric, selector_, window_));
+    const auto values =
+        ask_for_more(fmt::format("histogram_quantile({}, sum by (le) (rate({}_bucket{}[{}])))",
+                                 latency->quantile, metrics::kLatencyMetric, selector_, window_));
     if (count_known(values) == 0) return;
-    const auto over = std::ranges::count_if(values, [&](double value) { return value > latency->target; });
-    note("What really happened: p{:g} over {} for {} s.", latency->quantile * 100, duration(latency->target),
-         short_number(static_cast<double>(over) * step));
+    const auto over =
+        std::ranges::count_if(values, [&](double value) { return value > latency->target; });
+    note("What really happened: p{:g} over {} for {} s.", latency->quantile * 100,
+         duration(latency->target), short_number(static_cast<double>(over) * step));
   }
 
   static std::string duration(double seconds_count) {
@@ -326,10 +341,10 @@ Result<std::vector<double>> query_range(kube::HttpTransport& prometheus, const R
   for (std::size_t first = 0; first < query.count; first += kMaxPoints) {
     const std::size_t last = std::min(first + kMaxPoints, query.count) - 1;
     const kube::HttpRequest request{
-        .path_and_query =
-            fmt::format("/api/v1/query_range?query={}&start={}&end={}&step={}", kube::percent_encode(query.text),
-                        unix_seconds(query.start + query.step * first),
-                        unix_seconds(query.start + query.step * last), query.step.count())};
+        .path_and_query = fmt::format(
+            "/api/v1/query_range?query={}&start={}&end={}&step={}",
+            kube::percent_encode(query.text), unix_seconds(query.start + query.step * first),
+            unix_seconds(query.start + query.step * last), query.step.count())};
     const auto response = prometheus.send(request, {});
     if (!response) return tl::unexpected(about_query(query.text, response.error()));
     if (!response->ok()) {

@@ -37,8 +37,9 @@ Result<void> check(Options& options) {
     return fail(ErrorCode::kInvalid, "-f, --filename: must be set: the ScalableApp's manifest");
   }
   if (options.prometheus.empty()) {
-    return fail(ErrorCode::kInvalid,
-                "--prometheus: must be set: the base URL of a Prometheus, e.g. http://127.0.0.1:9090");
+    return fail(
+        ErrorCode::kInvalid,
+        "--prometheus: must be set: the base URL of a Prometheus, e.g. http://127.0.0.1:9090");
   }
   if (!options.range) return fail(ErrorCode::kInvalid, "--range: must be set, e.g. 7d");
   if (options.step != std::round(options.step)) {
@@ -60,7 +61,8 @@ Result<void> check(Options& options) {
 Result<Printed> execute(const Options& options) {
   auto manifest = load_manifest(options.filename);
   if (!manifest) return tl::unexpected(manifest.error());
-  if (!options.namespace_name.empty()) manifest->app.metadata.namespace_name = options.namespace_name;
+  if (!options.namespace_name.empty())
+    manifest->app.metadata.namespace_name = options.namespace_name;
   const SystemClock clock;
   RecordingOptions recording_options = options.recording;
   recording_options.end = clock.wall_now();
@@ -91,32 +93,41 @@ Runnable backtest_command() {
       .name = "backtest",
       .summary = "Play the app's own recorded load: what would this policy have done to last week?",
       .description =
-          "Reads the app's metrics from Prometheus, makes a trace and a workload of them, and plays it as\n"
-          "simulate does. The load is the rate of http_request_duration_seconds, or for a queue the jobs\n"
-          "done and the growth of the queue, or --load-query. The service time is the mean latency in the\n"
-          "quietest tenth of the time. What Prometheus cannot know comes from the flags; the output says\n"
+          "Reads the app's metrics from Prometheus, makes a trace and a workload of them, and "
+          "plays it as\n"
+          "simulate does. The load is the rate of http_request_duration_seconds, or for a queue "
+          "the jobs\n"
+          "done and the growth of the queue, or --load-query. The service time is the mean latency "
+          "in the\n"
+          "quietest tenth of the time. What Prometheus cannot know comes from the flags; the "
+          "output says\n"
           "what was measured and what was assumed.",
-      .examples = "# Last week, beside HPA\n"
-                  "kubectl scalableapp backtest -f app.yaml --prometheus http://127.0.0.1:9090 --range 7d \\\n"
-                  "  --against hpa\n\n"
-                  "# One evening, as a picture\n"
-                  "kubectl scalableapp backtest -f app.yaml --prometheus http://127.0.0.1:9090 --range 4h \\\n"
-                  "  --end 2026-01-31T22:00:00Z --step 10s --plot evening.svg\n\n"
-                  "# With the manifest as the cluster has it, which knows how long pods take to start\n"
-                  "kubectl get scalableapp web -o yaml | kubectl scalableapp backtest -f - \\\n"
-                  "  --prometheus http://127.0.0.1:9090 --range 1d",
+      .examples =
+          "# Last week, beside HPA\n"
+          "kubectl scalableapp backtest -f app.yaml --prometheus http://127.0.0.1:9090 --range 7d "
+          "\\\n"
+          "  --against hpa\n\n"
+          "# One evening, as a picture\n"
+          "kubectl scalableapp backtest -f app.yaml --prometheus http://127.0.0.1:9090 --range 4h "
+          "\\\n"
+          "  --end 2026-01-31T22:00:00Z --step 10s --plot evening.svg\n\n"
+          "# With the manifest as the cluster has it, which knows how long pods take to start\n"
+          "kubectl get scalableapp web -o yaml | kubectl scalableapp backtest -f - \\\n"
+          "  --prometheus http://127.0.0.1:9090 --range 1d",
       .usage = "backtest -f FILENAME --prometheus URL --range DURATION [options]",
       .flags = {
           {"filename", 'f', "''",
            "Manifest with the ScalableApp, YAML or JSON; - for standard input. Required.",
            text(options->filename)},
-          {"namespace", 'n', "''", "Namespace of the app; default: the manifest's, else \"default\".",
+          {"namespace", 'n', "''",
+           "Namespace of the app; default: the manifest's, else \"default\".",
            text(options->namespace_name)},
           {"prometheus", 0, "''", "Base URL of the Prometheus, http://HOST:PORT. Required.",
            [options = options.get()](const std::string& value) -> Result<void> {
              if (!value.starts_with("http://") && !value.starts_with("https://")) {
-               return fail(ErrorCode::kInvalid,
-                           fmt::format("--prometheus={}: must start with http:// or https://", value));
+               return fail(
+                   ErrorCode::kInvalid,
+                   fmt::format("--prometheus={}: must start with http:// or https://", value));
              }
              options->prometheus = value;
              return {};
@@ -128,18 +139,21 @@ Runnable backtest_command() {
           {"end", 0, "''", "Where the range ends, RFC 3339; default: now.",
            [options = options.get()](const std::string& value) -> Result<void> {
              if (!parse_rfc3339(value)) {
-               return fail(ErrorCode::kInvalid,
-                           fmt::format("--end={}: must be a time such as 2026-01-31T22:00:00Z", value));
+               return fail(
+                   ErrorCode::kInvalid,
+                   fmt::format("--end={}: must be a time such as 2026-01-31T22:00:00Z", value));
              }
              options->end = value;
              return {};
            }},
           {"load-query", 0, "''",
-           "PromQL of the load, per second, as one series; $(namespace), $(name) and $(pods) are replaced.",
+           "PromQL of the load, per second, as one series; $(namespace), $(name) and $(pods) are "
+           "replaced.",
            text(options->recording.load_query)},
           against_flag(options->run)}};
   for (Flag& flag : workload_flags(options->run)) {
-    flag.set = [options = options.get(), name = flag.name, set = std::move(flag.set)](const std::string& value) {
+    flag.set = [options = options.get(), name = flag.name,
+                set = std::move(flag.set)](const std::string& value) {
       options->recording.given.insert(name);
       return set(value);
     };

@@ -112,8 +112,8 @@ Result<bool> parse_flags(const Command& command, std::span<const std::string> ar
                     fmt::format("{}: {} takes no arguments, only flags", given, command.name));
       }
       if (has_argument) {
-        return fail(ErrorCode::kInvalid, fmt::format("{}: {} takes one {} only", given,
-                                                     command.name, command.argument));
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("{}: {} takes one {} only", given, command.name, command.argument));
       }
       has_argument = true;
       if (auto set = command.set_argument(given); !set) return tl::unexpected(set.error());
@@ -138,10 +138,9 @@ Result<bool> parse_flags(const Command& command, std::span<const std::string> ar
       std::vector<std::string> names;
       std::ranges::transform(command.flags, std::back_inserter(names), dashed);
       std::ranges::sort(names);
-      return fail(ErrorCode::kInvalid,
-                  fmt::format("{}: no such flag of {}; must be one of {}",
-                              given.substr(0, given.find('=')), command.name,
-                              fmt::join(names, ", ")));
+      return fail(ErrorCode::kInvalid, fmt::format("{}: no such flag of {}; must be one of {}",
+                                                   given.substr(0, given.find('=')), command.name,
+                                                   fmt::join(names, ", ")));
     }
     if (!value) {
       if (++at >= arguments.size()) {
@@ -262,9 +261,9 @@ Setter choices(std::string name, std::vector<std::string>& target, std::vector<s
       if (one == "all") {
         chosen = all;
       } else if (std::ranges::find(all, one) == all.end()) {
-        return must_be(name, value,
-                       fmt::format("one or more of {}, separated by commas, or all",
-                                   fmt::join(all, ", ")));
+        return must_be(
+            name, value,
+            fmt::format("one or more of {}, separated by commas, or all", fmt::join(all, ", ")));
       } else {
         chosen.push_back(one);
       }

@@ -47,7 +47,7 @@ Result<bool> parse_flags(const Command& command, std::span<const std::string> ar
 using Setter = std::function<Result<void>(const std::string& value)>;
 Setter text(std::string& target);
 Setter text(std::optional<std::string>& target);
-Setter each(std::vector<std::string>& target);                  // May be given several times.
+Setter each(std::vector<std::string>& target);  // May be given several times.
 Setter whole(std::string name, int& target, int low, int high);
 Setter whole(std::string name, std::optional<int>& target, int low, int high);
 Setter seed(std::string name, std::uint64_t& target);

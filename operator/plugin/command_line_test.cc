@@ -39,14 +39,16 @@ Command command_of(Given& given) {
 
 TEST(CommandLine, TakesFlagsInEveryFormThatKubectlTakes) {
   Given given;
-  const Words words{"web", "-f", "a.yaml", "--trace=x", "--trace", "y", "--count=7", "--against", "b,a"};
+  const Words words{"web", "-f",        "a.yaml",    "--trace=x", "--trace",
+                    "y",   "--count=7", "--against", "b,a"};
   EXPECT_EQ(parse_flags(command_of(given), words), true);
   EXPECT_EQ(given.name, "web");
   EXPECT_EQ(given.file, "a.yaml");
   EXPECT_THAT(given.traces, ElementsAre("x", "y"));
   EXPECT_EQ(given.count, 7);
   EXPECT_THAT(given.against, ElementsAre("a", "b")) << "in the order of the choices";
-  for (const Words& short_form : {Words{"-fb.yaml"}, Words{"-f=b.yaml"}, Words{"--filename=b.yaml"}}) {
+  for (const Words& short_form :
+       {Words{"-fb.yaml"}, Words{"-f=b.yaml"}, Words{"--filename=b.yaml"}}) {
     given.file.clear();
     EXPECT_EQ(parse_flags(command_of(given), short_form), true);
     EXPECT_EQ(given.file, "b.yaml");
@@ -55,7 +57,8 @@ TEST(CommandLine, TakesFlagsInEveryFormThatKubectlTakes) {
 
 TEST(CommandLine, ReadsDaysBesideGoDurations) {
   Given given;
-  for (const auto& [text, want] : {std::pair("40ms", 0.04), {"1m30s", 90.0}, {"7d", 604'800.0}, {"1d12h", 129'600.0}}) {
+  for (const auto& [text, want] :
+       {std::pair("40ms", 0.04), {"1m30s", 90.0}, {"7d", 604'800.0}, {"1d12h", 129'600.0}}) {
     EXPECT_EQ(parse_flags(command_of(given), Words{std::string("--wait=") + text}), true) << text;
     EXPECT_DOUBLE_EQ(given.wait, want) << text;
   }
@@ -69,7 +72,8 @@ TEST(CommandLine, SaysWhatAFlagShouldBe) {
       {{"--wait=11d"}, "--wait=11d: must be a duration"},
       {{"--wait=-1d"}, "--wait=-1d: must be a duration"},
       {{"--seed=-1"}, "--seed=-1: must be a whole number from 0 to 18446744073709551615"},
-      {{"--against=a,c"}, "--against=a,c: must be one or more of a, b, separated by commas, or all"},
+      {{"--against=a,c"},
+       "--against=a,c: must be one or more of a, b, separated by commas, or all"},
       {{"--against="}, "--against=: must be one or more of a, b"},
       {{"--trace"}, "--trace: needs a value"},
       {{"--colour=red"}, "--colour: no such flag of try; must be one of --against, --count"},
@@ -88,7 +92,8 @@ TEST(CommandLine, HelpHasTheSectionsOfKubectl) {
   Given given;
   EXPECT_EQ(parse_flags(command_of(given), Words{"--count=3", "--help"}), false);
   const std::string help = help_of(command_of(given));
-  EXPECT_THAT(help, testing::StartsWith("Try it.\n\nExamples:\n  # Try\n  kubectl scalableapp try\n\nOptions:\n"));
+  EXPECT_THAT(help, testing::StartsWith(
+                        "Try it.\n\nExamples:\n  # Try\n  kubectl scalableapp try\n\nOptions:\n"));
   EXPECT_THAT(help, HasSubstr("    -f, --filename='':\n\tA file.\n"));
   EXPECT_THAT(help, testing::EndsWith("\nUsage:\n  kubectl scalableapp try NAME [options]\n"));
 }

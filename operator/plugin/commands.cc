@@ -14,13 +14,15 @@ constexpr std::array kCommands{simulate_command, backtest_command, tune_command,
 std::string overview() {
   std::string text =
       "Tries the scaling of ScalableApps before production and explains it afterwards.\n\n"
-      " Works as a kubectl plugin and alone. simulate, backtest, tune and decide run the operator's own\n"
+      " Works as a kubectl plugin and alone. simulate, backtest, tune and decide run the "
+      "operator's own\n"
       "decision code and need no cluster.\n\nCommands:\n";
   for (const auto& make : kCommands) {
     const Command command = make().command;
     text += fmt::format("  {:<10} {}\n", command.name, command.summary);
   }
-  text += "  version    Print the version.\n\n"
+  text +=
+      "  version    Print the version.\n\n"
       "Usage:\n  kubectl scalableapp [command] [options]\n\n"
       "Use \"kubectl scalableapp [command] --help\" for more information about a given command.\n";
   return text;
@@ -64,7 +66,8 @@ Ran run(std::span<const std::string> arguments) {
       return wrong_usage(checked.error().message, name);
     }
     const auto printed = runnable.execute();
-    if (!printed) return {.exit_code = 1, .err = fmt::format("error: {}\n", printed.error().message)};
+    if (!printed)
+      return {.exit_code = 1, .err = fmt::format("error: {}\n", printed.error().message)};
     Ran ran{.out = printed->out};
     for (const std::string& warning : printed->warnings) ran.err += warning + "\n";
     return ran;

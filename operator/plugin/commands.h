@@ -1,6 +1,7 @@
-// kubectl-scalableapp as a function: arguments in, exit code and texts out. Finds the command, reads
-// its flags, runs it. Each command is its own file, <name>_command.cc. Reads and writes the files
-// that flags name; explain and backtest ask servers. One thread calls it; it may start others.
+// kubectl-scalableapp as a function: arguments in, exit code and texts out. Finds the command,
+// reads its flags, runs it. Each command is its own file, <name>_command.cc. Reads and writes the
+// files that flags name; explain and backtest ask servers. One thread calls it; it may start
+// others.
 #pragma once
 
 #include <functional>
@@ -29,7 +30,8 @@ struct Printed {
 // A command with its options inside.
 struct Runnable {
   Command command;
-  std::function<Result<void>()> check;  // What no single flag can tell, such as one that is missing.
+  std::function<Result<void>()>
+      check;  // What no single flag can tell, such as one that is missing.
   std::function<Result<Printed>()> execute;
 };
 Runnable simulate_command();

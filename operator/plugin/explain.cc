@@ -81,21 +81,22 @@ void mark_leaders(kube::HttpTransport& api_server, std::vector<OperatorPod>& pod
 // The decisions of the pod that has them, or why none has.
 Result<std::string> ask_operator(kube::HttpTransport& api_server, const api::ObjectKey& app,
                                  const std::string& operator_namespace) {
-  const auto list = get(api_server, kube::list_path(kube::kPods, {.namespace_name = operator_namespace,
-                                                                  .label_selector = kOperatorLabel}));
+  const auto list =
+      get(api_server, kube::list_path(kube::kPods, {.namespace_name = operator_namespace,
+                                                    .label_selector = kOperatorLabel}));
   if (!list) return list;
   std::vector<OperatorPod> pods = read_pods(*list);
   if (pods.empty()) {
-    return fail(ErrorCode::kNotFound,
-                fmt::format("no running pod has the label {}{}", kOperatorLabel,
-                            operator_namespace.empty() ? "" : " in namespace " + operator_namespace));
+    return fail(
+        ErrorCode::kNotFound,
+        fmt::format("no running pod has the label {}{}", kOperatorLabel,
+                    operator_namespace.empty() ? "" : " in namespace " + operator_namespace));
   }
   mark_leaders(api_server, pods);
   std::optional<Error> why;
   for (const OperatorPod& pod : pods) {
-    const std::string path =
-        fmt::format("{}:{}/proxy{}", kube::object_path(kube::kPods, pod.key), pod.port,
-                    decisions_path(app));
+    const std::string path = fmt::format("{}:{}/proxy{}", kube::object_path(kube::kPods, pod.key),
+                                         pod.port, decisions_path(app));
     auto records = get(api_server, path);
     if (records) return records;
     if (!why) why = records.error();
@@ -109,15 +110,14 @@ std::string record_of_status(const nlohmann::json& object) {
   const auto& last = api::child(status, "lastDecision");
   if (!last.is_object()) return "[]";
   const auto& metadata = api::child(object, "metadata");
-  Json record{{"time", api::text(last, "time")},
-              {"namespace", api::text(metadata, "namespace")},
-              {"name", api::text(metadata, "name")},
-              {"from", api::integer(last, "from")},
-              {"to", api::integer(last, "to")},
-              {"reason", api::text(last, "reason")},
-              {"message", api::text(last, "message")}};
+  Json record{
+      {"time", api::text(last, "time")},      {"namespace", api::text(metadata, "namespace")},
+      {"name", api::text(metadata, "name")},  {"from", api::integer(last, "from")},
+      {"to", api::integer(last, "to")},       {"reason", api::text(last, "reason")},
+      {"message", api::text(last, "message")}};
   record["metrics"] = Json::array();
-  for (const auto& metric : api::child(status, "metrics")) record["metrics"].push_back(Json(metric));
+  for (const auto& metric : api::child(status, "metrics"))
+    record["metrics"].push_back(Json(metric));
   record["clamps"] = Json::array();
   for (const auto& clamp : api::child(last, "clamps")) record["clamps"].push_back(Json(clamp));
   return Json::array({record}).dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -130,7 +130,8 @@ Result<Json> last_records(std::string_view records, std::size_t limit) {
   }
   Json last = Json::array();
   for (std::size_t i = all.size() - std::min(limit, all.size()); i < all.size(); ++i) {
-    if (!all[i].is_object()) return fail(ErrorCode::kDecode, "the answer holds what is no decision");
+    if (!all[i].is_object())
+      return fail(ErrorCode::kDecode, "the answer holds what is no decision");
     last.push_back(std::move(all[i]));
   }
   return last;
@@ -140,8 +141,9 @@ Result<Json> last_records(std::string_view records, std::size_t limit) {
 std::string cell(const Json& object, const char* name) {
   const auto found = object.find(name);
   if (!object.is_object() || found == object.end() || found->is_null()) return "-";
-  const std::string text = found->is_string() ? found->get<std::string>()
-                                              : found->dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string text = found->is_string()
+                               ? found->get<std::string>()
+                               : found->dump(-1, ' ', false, Json::error_handler_t::replace);
   return text.empty() ? "-" : text;
 }
 
@@ -226,7 +228,8 @@ Result<std::string> explain_table(std::string_view records, std::size_t limit) {
     out += "\n" + indented(render(table));
   }
   if (const Json& steps = list_of(newest, "steps"); !steps.empty()) {
-    Table table{.headings = {"STEP", "BEFORE", "AFTER", "WHY"}, .is_number = {false, true, true, false}};
+    Table table{.headings = {"STEP", "BEFORE", "AFTER", "WHY"},
+                .is_number = {false, true, true, false}};
     for (const Json& step : steps) {
       if (!step.is_object()) continue;
       table.rows.push_back(

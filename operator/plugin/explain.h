@@ -1,6 +1,6 @@
-// The decisions that the operator keeps of an app: fetched from the leader's /debug/decisions, shown
-// as tables. Reads records as scaling/ writes them and shows what it finds in them, so that another
-// version's records are readable too. Asks through the transport it is given; one thread.
+// The decisions that the operator keeps of an app: fetched from the leader's /debug/decisions,
+// shown as tables. Reads records as scaling/ writes them and shows what it finds in them, so that
+// another version's records are readable too. Asks through the transport it is given; one thread.
 #pragma once
 
 #include <cstddef>

@@ -48,60 +48,64 @@ Result<Decisions> fetch(const Options& options) {
 
 Runnable explain_command() {
   auto options = std::make_shared<Options>();
-  return {
-      .command =
-          {.name = "explain",
-           .summary = "Show the last decisions about an app, and why.",
-           .description =
-               "Asks the operator that leads, through the API server's pod proxy, which needs the rights to\n"
-               "list pods and to get pods/proxy in the operator's namespace. Who does not have them is shown\n"
-               "status.lastDecision.\n\n"
-               "Of the newest decision it shows every metric with its value, age and proposal, and each step\n"
-               "that changed the number.",
-           .examples = "# Why has web the size it has?\n"
-                       "kubectl scalableapp explain web\n\n"
-                       "# The last 50 decisions about shop/web as the operator recorded them\n"
-                       "kubectl scalableapp explain web -n shop -o json --limit 50\n\n"
-                       "# From an operator behind kubectl port-forward\n"
-                       "kubectl scalableapp explain web --server http://127.0.0.1:8080",
-           .usage = "explain NAME [options]",
-           .flags = {{"namespace", 'n', "''", "Namespace of the app; default: the context's.",
-                      text(options->namespace_name)},
-                     {"context", 0, "''", "The kubeconfig's context to use.", text(options->context)},
-                     {"kubeconfig", 0, "''",
-                      "Path of the kubeconfig; default: $KUBECONFIG, then ~/.kube/config.",
-                      text(options->kubeconfig)},
-                     {"operator-namespace", 0, "''",
-                      "Namespace of the operator; default: all are searched by its label.",
-                      text(options->operator_namespace)},
-                     {"server", 0, "''", "Ask this operator directly, http://HOST:PORT.",
-                      [options = options.get()](const std::string& value) -> Result<void> {
-                        if (!value.starts_with("http://") && !value.starts_with("https://")) {
-                          return fail(ErrorCode::kInvalid,
-                                      "--server=" + value + ": must start with http:// or https://");
-                        }
-                        options->server = value;
-                        return {};
-                      }},
-                     {"output", 'o', "table", "Output format. One of: table, json.",
-                      choice("output", options->output, {"table", "json"})},
-                     {"limit", 0, "10", "How many decisions to show, the newest ones.",
-                      whole("limit", options->limit, 1, 100'000)}},
-           .argument = "NAME",
-           .set_argument = text(options->name)},
-      .check = [options]() -> Result<void> {
-        if (options->name.empty()) return fail(ErrorCode::kInvalid, "NAME: must be given: the app's name");
-        return {};
-      },
-      .execute = [options]() -> Result<Printed> {
-        auto decisions = fetch(*options);
-        if (!decisions) return tl::unexpected(decisions.error());
-        const auto limit = static_cast<std::size_t>(options->limit);
-        auto text = options->output == "json" ? explain_json(decisions->records, limit)
-                                              : explain_table(decisions->records, limit);
-        if (!text) return tl::unexpected(text.error());
-        return Printed{.out = std::move(*text), .warnings = std::move(decisions->warnings)};
-      }};
+  return {.command =
+              {.name = "explain",
+               .summary = "Show the last decisions about an app, and why.",
+               .description = "Asks the operator that leads, through the API server's pod proxy, "
+                              "which needs the rights to\n"
+                              "list pods and to get pods/proxy in the operator's namespace. Who "
+                              "does not have them is shown\n"
+                              "status.lastDecision.\n\n"
+                              "Of the newest decision it shows every metric with its value, age "
+                              "and proposal, and each step\n"
+                              "that changed the number.",
+               .examples = "# Why has web the size it has?\n"
+                           "kubectl scalableapp explain web\n\n"
+                           "# The last 50 decisions about shop/web as the operator recorded them\n"
+                           "kubectl scalableapp explain web -n shop -o json --limit 50\n\n"
+                           "# From an operator behind kubectl port-forward\n"
+                           "kubectl scalableapp explain web --server http://127.0.0.1:8080",
+               .usage = "explain NAME [options]",
+               .flags = {{"namespace", 'n', "''", "Namespace of the app; default: the context's.",
+                          text(options->namespace_name)},
+                         {"context", 0, "''", "The kubeconfig's context to use.",
+                          text(options->context)},
+                         {"kubeconfig", 0, "''",
+                          "Path of the kubeconfig; default: $KUBECONFIG, then ~/.kube/config.",
+                          text(options->kubeconfig)},
+                         {"operator-namespace", 0, "''",
+                          "Namespace of the operator; default: all are searched by its label.",
+                          text(options->operator_namespace)},
+                         {"server", 0, "''", "Ask this operator directly, http://HOST:PORT.",
+                          [options = options.get()](const std::string& value) -> Result<void> {
+                            if (!value.starts_with("http://") && !value.starts_with("https://")) {
+                              return fail(
+                                  ErrorCode::kInvalid,
+                                  "--server=" + value + ": must start with http:// or https://");
+                            }
+                            options->server = value;
+                            return {};
+                          }},
+                         {"output", 'o', "table", "Output format. One of: table, json.",
+                          choice("output", options->output, {"table", "json"})},
+                         {"limit", 0, "10", "How many decisions to show, the newest ones.",
+                          whole("limit", options->limit, 1, 100'000)}},
+               .argument = "NAME",
+               .set_argument = text(options->name)},
+          .check = [options]() -> Result<void> {
+            if (options->name.empty())
+              return fail(ErrorCode::kInvalid, "NAME: must be given: the app's name");
+            return {};
+          },
+          .execute = [options]() -> Result<Printed> {
+            auto decisions = fetch(*options);
+            if (!decisions) return tl::unexpected(decisions.error());
+            const auto limit = static_cast<std::size_t>(options->limit);
+            auto text = options->output == "json" ? explain_json(decisions->records, limit)
+                                                  : explain_table(decisions->records, limit);
+            if (!text) return tl::unexpected(text.error());
+            return Printed{.out = std::move(*text), .warnings = std::move(decisions->warnings)};
+          }};
 }
 
 }  // namespace scalableapp::plugin

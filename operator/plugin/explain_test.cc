@@ -30,7 +30,9 @@ constexpr const char* kApp = R"({"metadata":{"namespace":"shop","name":"web"},"s
  "time":"2026-01-31T12:00:00Z"},
 "metrics":[{"name":"cpu","type":"CPU","current":"90%","target":"70%","proposedReplicas":2,"ageSeconds":3}]}})";
 
-kube::HttpResponse refused(int status) { return {.status = status, .body = R"({"kind":"Status","message":"no"})"}; }
+kube::HttpResponse refused(int status) {
+  return {.status = status, .body = R"({"kind":"Status","message":"no"})"};
+}
 
 TEST(Explain, AsksTheHolderOfTheLeaseFirst) {
   AnsweringTransport api([](const std::string& path) -> kube::HttpResponse {
@@ -42,17 +44,19 @@ TEST(Explain, AsksTheHolderOfTheLeaseFirst) {
   ASSERT_TRUE(decisions);
   EXPECT_EQ(decisions->records, kRecords);
   EXPECT_THAT(decisions->warnings, ElementsAre());
-  EXPECT_THAT(api.paths,
-              ElementsAre("/api/v1/pods?labelSelector=app.kubernetes.io%2Fname%3Dscalableapp-operator",
-                          "/apis/coordination.k8s.io/v1/namespaces/op/leases",
-                          "/api/v1/namespaces/op/pods/b:9000/proxy/debug/decisions/shop/web"));
+  EXPECT_THAT(
+      api.paths,
+      ElementsAre("/api/v1/pods?labelSelector=app.kubernetes.io%2Fname%3Dscalableapp-operator",
+                  "/apis/coordination.k8s.io/v1/namespaces/op/leases",
+                  "/api/v1/namespaces/op/pods/b:9000/proxy/debug/decisions/shop/web"));
 }
 
 TEST(Explain, WithoutTheRightToReadLeasesItAsksEveryPod) {
   AnsweringTransport api([](const std::string& path) -> kube::HttpResponse {
     if (path.starts_with("/api/v1/namespaces/op/pods?")) return {.status = 200, .body = kPods};
     if (path.ends_with("/leases")) return refused(403);
-    if (path.find("/pods/a:8080/") != path.npos) return {.status = 404, .body = "this replica does not lead\n"};
+    if (path.find("/pods/a:8080/") != path.npos)
+      return {.status = 404, .body = "this replica does not lead\n"};
     return {.status = 200, .body = kRecords};
   });
   const auto decisions = fetch_decisions(api, {"shop", "web"}, "op");
@@ -96,7 +100,8 @@ TEST(Explain, ShowsTheLastOnesAndAllAboutTheNewest) {
 }
 
 TEST(Explain, TakesAnyBytes) {
-  for (const char* bytes : {"", "{}", "[1]", "[{", "null", "<html>"}) EXPECT_FALSE(explain_table(bytes, 5)) << bytes;
+  for (const char* bytes : {"", "{}", "[1]", "[{", "null", "<html>"})
+    EXPECT_FALSE(explain_table(bytes, 5)) << bytes;
   EXPECT_TRUE(explain_table(R"([{"metrics":[1],"steps":{"a":1},"time":7}])", 5));
 }
 

@@ -13,7 +13,8 @@ namespace {
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 tl::unexpected<Error> failed(const char* what, const std::string& path) {
-  return fail(ErrorCode::kInvalid, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
+  return fail(ErrorCode::kInvalid,
+              fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
 }
 
 }  // namespace

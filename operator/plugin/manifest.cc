@@ -57,8 +57,8 @@ json plain_scalar(const std::string& text) {
       digits.starts_with("0x") && all_of(digits.substr(2), "0123456789abcdefABCDEF");
   if (is_octal || is_hex) {
     std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data() + 2, text.data() + text.size(), value,
-                                              is_octal ? 8 : 16);
+    const auto [end, error] =
+        std::from_chars(text.data() + 2, text.data() + text.size(), value, is_octal ? 8 : 16);
     if (error == std::errc{} && end == text.data() + text.size()) return value;
   }
   if (!is_decimal(text)) return text;
@@ -112,8 +112,8 @@ json to_json(const YAML::Node& node, int depth, int& nodes) {
 Error yaml_error(const std::string& name, const YAML::Exception& error) {
   if (error.mark.is_null()) return {ErrorCode::kDecode, fmt::format("{}: {}", name, error.msg), {}};
   return {ErrorCode::kDecode,
-          fmt::format("{} line {}, column {}: {}", name, error.mark.line + 1,
-                      error.mark.column + 1, error.msg),
+          fmt::format("{} line {}, column {}: {}", name, error.mark.line + 1, error.mark.column + 1,
+                      error.msg),
           {}};
 }
 
@@ -136,7 +136,8 @@ std::size_t offset_of(const std::string& yaml, const YAML::Mark& mark) {
 std::string nested(const std::vector<std::string>& path, std::size_t from,
                    const std::string& value) {
   std::string out = value;
-  for (std::size_t i = path.size(); i > from; --i) out = fmt::format("{{{}: {}}}", path[i - 1], out);
+  for (std::size_t i = path.size(); i > from; --i)
+    out = fmt::format("{{{}: {}}}", path[i - 1], out);
   return out;
 }
 
@@ -181,7 +182,8 @@ Result<std::string> change_one(const std::string& yaml, const std::string& name,
       }
       return out.replace(at, size, change.value);
     }
-    const std::string entry = fmt::format("{}: {}", path[depth], nested(path, depth + 1, change.value));
+    const std::string entry =
+        fmt::format("{}: {}", path[depth], nested(path, depth + 1, change.value));
     if (yaml[at] == '{') {
       return out.insert(at + 1, node.size() == 0 ? entry : entry + ", ");
     }
@@ -231,15 +233,18 @@ Result<api::ScalableApp> read_manifest(const std::string& yaml, const std::strin
     if (kind == "ScalableApp") apps.push_back(std::move(document));
   }
   if (apps.size() != 1) {
-    return fail(ErrorCode::kInvalid,
-                apps.empty() ? fmt::format("{}: must have a document of kind ScalableApp; found: {}",
-                                           name, kinds.empty() ? "nothing" : fmt::format("{}", fmt::join(kinds, ", ")))
-                             : fmt::format("{}: must have one ScalableApp, not {}", name, apps.size()));
+    return fail(
+        ErrorCode::kInvalid,
+        apps.empty()
+            ? fmt::format("{}: must have a document of kind ScalableApp; found: {}", name,
+                          kinds.empty() ? "nothing" : fmt::format("{}", fmt::join(kinds, ", ")))
+            : fmt::format("{}: must have one ScalableApp, not {}", name, apps.size()));
   }
   const std::string version = api::text(apps[0], "apiVersion");
   if (version != "scalableapp.io/v1alpha1") {
-    return fail(ErrorCode::kInvalid, fmt::format("{}: apiVersion: must be scalableapp.io/v1alpha1, not \"{}\"",
-                                                 name, version));
+    return fail(
+        ErrorCode::kInvalid,
+        fmt::format("{}: apiVersion: must be scalableapp.io/v1alpha1, not \"{}\"", name, version));
   }
   auto app = api::decode_scalable_app(apps[0]);
   if (!app) {

@@ -1,6 +1,6 @@
-// ScalableApp manifests as files have them: YAML (or JSON) text in, the app as a value out, with the
-// CRD's defaults and checks. Reads no files and asks no API server. Exceptions of yaml-cpp stay in
-// manifest.cc. Thread-compatible.
+// ScalableApp manifests as files have them: YAML (or JSON) text in, the app as a value out, with
+// the CRD's defaults and checks. Reads no files and asks no API server. Exceptions of yaml-cpp stay
+// in manifest.cc. Thread-compatible.
 #pragma once
 
 #include <string>
@@ -13,10 +13,10 @@
 
 namespace scalableapp::plugin {
 
-// YAML 1.2's core schema (yaml.org/spec/1.2.2, section 10.3): plain null, true, false and numbers are
-// what they look like, everything quoted is text; "yes" and "1_000" are text. Anchors and aliases
-// are followed; "<<" merges are not. One JSON text for each document that is not empty. `name`
-// serves messages.
+// YAML 1.2's core schema (yaml.org/spec/1.2.2, section 10.3): plain null, true, false and numbers
+// are what they look like, everything quoted is text; "yes" and "1_000" are text. Anchors and
+// aliases are followed; "<<" merges are not. One JSON text for each document that is not empty.
+// `name` serves messages.
 Result<std::vector<std::string>> yaml_to_json(std::string_view yaml, const std::string& name);
 
 // The one ScalableApp among the documents. kInvalid lists what is wrong with its spec, one a line.

@@ -61,7 +61,8 @@ TEST(Manifest, SaysWhereTheYamlIsBroken) {
 }
 
 TEST(Manifest, TakesTheScalableAppAmongSeveralDocuments) {
-  const auto app = read_manifest(std::string("kind: Service\napiVersion: v1\n---\n") + kWeb + "---\n", "a.yaml");
+  const auto app =
+      read_manifest(std::string("kind: Service\napiVersion: v1\n---\n") + kWeb + "---\n", "a.yaml");
   ASSERT_TRUE(app) << app.error().message;
   EXPECT_EQ(app->metadata.name, "web");
   EXPECT_EQ(app->metadata.namespace_name, "default");
@@ -84,24 +85,28 @@ TEST(Manifest, RefusesNoneAndSeveral) {
 TEST(Manifest, ListsEveryProblemOfTheSpecOnItsOwnLine) {
   const auto app = read_manifest(
       "apiVersion: scalableapp.io/v1alpha1\nkind: ScalableApp\nmetadata: {name: web}\n"
-      "spec: {replicas: {min: 1, max: '5'}, paused: 1, template: {spec: {containers: [{name: a}]}}}\n",
+      "spec: {replicas: {min: 1, max: '5'}, paused: 1, template: {spec: {containers: [{name: "
+      "a}]}}}\n",
       "a.yaml");
   ASSERT_FALSE(app);
-  EXPECT_THAT(app.error().message, testing::StartsWith("a.yaml: spec.replicas.max: must be a whole number"));
+  EXPECT_THAT(app.error().message,
+              testing::StartsWith("a.yaml: spec.replicas.max: must be a whole number"));
   EXPECT_THAT(app.error().message, HasSubstr("\na.yaml: spec.paused: must be true or false"));
 }
 
 TEST(Manifest, ChangesFieldsInPlaceAndKeepsCommentsAndOrder) {
-  const auto changed = change_manifest(
-      kWeb, "a.yaml",
-      {{{"spec", "replicas", "min"}, "4"},
-       {{"spec", "metrics", "0", "cpu", "targetUtilization"}, "55"},
-       {{"spec", "behavior", "scaleDown", "stabilizationWindowSeconds"}, "60"},
-       {{"spec", "behavior", "scaleUp", "tolerance"}, "0.05"},
-       {{"spec", "behavior", "scaleUp", "policies"}, "[{type: Percent, value: 50, periodSeconds: 15}]"},
-       {{"spec", "burst", "thresholdPercent"}, "200"}});
+  const auto changed =
+      change_manifest(kWeb, "a.yaml",
+                      {{{"spec", "replicas", "min"}, "4"},
+                       {{"spec", "metrics", "0", "cpu", "targetUtilization"}, "55"},
+                       {{"spec", "behavior", "scaleDown", "stabilizationWindowSeconds"}, "60"},
+                       {{"spec", "behavior", "scaleUp", "tolerance"}, "0.05"},
+                       {{"spec", "behavior", "scaleUp", "policies"},
+                        "[{type: Percent, value: 50, periodSeconds: 15}]"},
+                       {{"spec", "burst", "thresholdPercent"}, "200"}});
   ASSERT_TRUE(changed) << changed.error().message;
-  EXPECT_THAT(*changed, HasSubstr("replicas: {min: 4, max: 10}  # Ten is what the database stands.\n"));
+  EXPECT_THAT(*changed,
+              HasSubstr("replicas: {min: 4, max: 10}  # Ten is what the database stands.\n"));
   EXPECT_THAT(*changed, testing::StartsWith("# The shop's front.\n"));
   const auto app = read_manifest(*changed, "a.yaml");
   ASSERT_TRUE(app) << app.error().message << "\n" << *changed;

@@ -27,10 +27,8 @@ constexpr Color kGrid{0.90, 0.90, 0.92};
 constexpr Color kLoad{0.55, 0.60, 0.68};
 constexpr Color kTarget{0.72, 0.11, 0.11};
 // Told apart with any colour vision: M. Okabe and K. Ito, Color Universal Design, 2008.
-constexpr std::array<Color, 4> kPolicies{{{0.00, 0.45, 0.70},
-                                          {0.90, 0.62, 0.00},
-                                          {0.00, 0.62, 0.45},
-                                          {0.80, 0.47, 0.65}}};
+constexpr std::array<Color, 4> kPolicies{
+    {{0.00, 0.45, 0.70}, {0.90, 0.62, 0.00}, {0.00, 0.62, 0.45}, {0.80, 0.47, 0.65}}};
 constexpr double kWidth = 1000, kMarginLeft = 74, kMarginRight = 26;
 constexpr double kTitle = 64, kGap = 34, kBottom = 44;
 
@@ -100,7 +98,10 @@ std::string time_text(double at, double span) {
 }
 
 const char* time_unit(double span) {
-  return span <= 120 ? "seconds" : span < 7200 ? "minutes:seconds" : span < 172'800 ? "hours:minutes" : "days and hours";
+  return span <= 120      ? "seconds"
+         : span < 7200    ? "minutes:seconds"
+         : span < 172'800 ? "hours:minutes"
+                          : "days and hours";
 }
 
 std::string seconds_text(double value) {
@@ -186,7 +187,8 @@ class Pen {
             time_text(tick, panel.x.high - panel.x.low), 11, Align::kMiddle);
     }
     color(kFaint);
-    line(panel.left, panel.top + panel.height, panel.left + panel.width, panel.top + panel.height, 1);
+    line(panel.left, panel.top + panel.height, panel.left + panel.width, panel.top + panel.height,
+         1);
     if (with_time) {
       write(panel.left + panel.width, panel.top + panel.height + 34,
             time_unit(panel.x.high - panel.x.low), 11, Align::kRight);
@@ -206,8 +208,8 @@ class Pen {
     for (std::size_t i = 0; i < points.size(); ++i) {
       const auto here = value(points[i]);
       const double from = panel.at_x(points[i].seconds);
-      const double to = i + 1 < points.size() ? panel.at_x(points[i + 1].seconds)
-                                              : panel.left + panel.width;
+      const double to =
+          i + 1 < points.size() ? panel.at_x(points[i + 1].seconds) : panel.left + panel.width;
       if (!here) {
         is_down = false;
         continue;
@@ -242,8 +244,8 @@ constexpr double kLoadHeight = 120, kLatencyHeight = 190, kReplicasHeight = 220;
 constexpr double kRunHeight =
     kTitle + kLoadHeight + kGap + kLatencyHeight + kGap + kReplicasHeight + kBottom;
 
-// On the title's line, to the right.
-void legend(Pen& pen, const TraceReport& report, double y) {
+// On the title's line, to the right; says where it begins.
+double legend(Pen& pen, const TraceReport& report, double y) {
   constexpr double kLine = 22, kSpace = 6, kBetween = 20;
   pen.color(kInk);
   double x = kWidth - kMarginRight + kBetween;
@@ -252,6 +254,7 @@ void legend(Pen& pen, const TraceReport& report, double y) {
     x -= kLine + kSpace + pen.text_width(policy.name) + kBetween;
   }
   x -= kLine + kSpace + pen.text_width("target") + kBetween;
+  const double begin = x;
   for (std::size_t i = 0; i < report.policies.size(); ++i) {
     pen.color(kPolicies[i % kPolicies.size()]);
     pen.line(x, y - 4, x + kLine, y - 4, 3);
@@ -263,6 +266,7 @@ void legend(Pen& pen, const TraceReport& report, double y) {
   pen.line(x, y - 4, x + kLine, y - 4, 1.5, true);
   pen.color(kInk);
   pen.write(x + kLine + kSpace, y, "target", 12);
+  return begin;
 }
 
 Scale latency_scale(const TraceReport& report) {
@@ -286,16 +290,18 @@ void draw_run(Pen& pen, const TraceReport& report, double top) {
     const auto& last = first.points.back();
     end = last.seconds + (last.seconds - first.points[first.points.size() - 2].seconds);
   }
+  const double room = legend(pen, report, top + 24) - kMarginLeft - 20;
   pen.color(kInk);
-  pen.write(kMarginLeft, top + 24, report.trace, 15, Align::kLeft, true);
-  legend(pen, report, top + 24);
+  pen.write(0, -100, "", 15, Align::kLeft, true);
+  const double size = 15 * std::min(1.0, room / std::max(1.0, pen.text_width(report.trace)));
+  pen.write(kMarginLeft, top + 24, report.trace, size, Align::kLeft, true);
 
   double most_load = 0, most_replicas = 1;
   for (const PolicyResult& policy : report.policies) {
     for (const simulation::Point& point : policy.points) {
       most_load = std::max(most_load, point.arrivals_per_second);
-      most_replicas = std::max<double>(
-          most_replicas, std::max(point.replicas_desired, point.replicas_serving));
+      most_replicas =
+          std::max<double>(most_replicas, std::max(point.replicas_desired, point.replicas_serving));
     }
   }
   Panel panel{.left = kMarginLeft,
@@ -306,23 +312,27 @@ void draw_run(Pen& pen, const TraceReport& report, double top) {
               .y = linear(0, most_load, 3)};
   pen.frame(panel, "Load, per second", plain_text, false);
   pen.color(kLoad, 0.8);
-  pen.steps(panel, first.points,
-            [](const simulation::Point& point) { return std::optional(point.arrivals_per_second); }, 1,
-            true);
+  pen.steps(
+      panel, first.points,
+      [](const simulation::Point& point) { return std::optional(point.arrivals_per_second); }, 1,
+      true);
 
   panel.top += panel.height + kGap;
   panel.height = kLatencyHeight;
   panel.y = latency_scale(report);
-  pen.frame(panel, panel.y.is_log ? "Latency (log scale); wanted: " + first.slo : "Latency; wanted: " + first.slo,
+  pen.frame(panel,
+            panel.y.is_log ? "Latency (log scale); wanted: " + first.slo
+                           : "Latency; wanted: " + first.slo,
             seconds_text, false);
   // The one that this is about is drawn last, over the others.
   for (std::size_t i = report.policies.size(); i > 0; --i) {
     pen.color(kPolicies[(i - 1) % kPolicies.size()], 0.9);
-    pen.steps(panel, report.policies[i - 1].points,
-              [](const simulation::Point& point) {
-                return point.latency_seconds > 0 ? std::optional(point.latency_seconds) : std::nullopt;
-              },
-              i == 1 ? 1.8 : 1.3);
+    pen.steps(
+        panel, report.policies[i - 1].points,
+        [](const simulation::Point& point) {
+          return point.latency_seconds > 0 ? std::optional(point.latency_seconds) : std::nullopt;
+        },
+        i == 1 ? 1.8 : 1.3);
   }
   pen.color(kTarget);
   pen.line(panel.left, panel.at_y(first.slo_seconds), panel.left + panel.width,
@@ -339,13 +349,19 @@ void draw_run(Pen& pen, const TraceReport& report, double top) {
     const auto& points = report.policies[i - 1].points;
     const Color& color = kPolicies[(i - 1) % kPolicies.size()];
     pen.color(color, 0.55);
-    pen.steps(panel, points,
-              [](const simulation::Point& point) { return std::optional<double>(point.replicas_serving); },
-              0.9);
+    pen.steps(
+        panel, points,
+        [](const simulation::Point& point) {
+          return std::optional<double>(point.replicas_serving);
+        },
+        0.9);
     pen.color(color);
-    pen.steps(panel, points,
-              [](const simulation::Point& point) { return std::optional<double>(point.replicas_desired); },
-              2.2);
+    pen.steps(
+        panel, points,
+        [](const simulation::Point& point) {
+          return std::optional<double>(point.replicas_desired);
+        },
+        2.2);
   }
 }
 
@@ -373,7 +389,8 @@ void draw_front(Pen& pen, std::span<const FrontPoint> points, const std::string&
     pen.color(kGrid);
     pen.line(panel.at_x(tick), panel.top, panel.at_x(tick), panel.top + panel.height, 1);
     pen.color(kFaint);
-    pen.write(panel.at_x(tick), panel.top + panel.height + 18, plain_text(tick), 11, Align::kMiddle);
+    pen.write(panel.at_x(tick), panel.top + panel.height + 18, plain_text(tick), 11,
+              Align::kMiddle);
   }
   pen.color(kInk);
   pen.write(panel.left + panel.width, panel.top + panel.height + 38, "replica-seconds", 12,
@@ -404,8 +421,11 @@ void draw_front(Pen& pen, std::span<const FrontPoint> points, const std::string&
     pen.dot(x, y, 5.5);
     pen.color(kInk);
     const bool at_the_right = x > kWidth - 140;
-    // Under the point where the axis' name is above it.
-    pen.write(x + (at_the_right ? -10 : 10), y < panel.top + 20 ? y + 18 : y - 8, point.label, 12,
+    // "current" under its point, as it is often beside the other; both within the panel.
+    bool is_under = point.label == "current";
+    if (y < panel.top + 20) is_under = true;
+    if (y > panel.top + panel.height - 20) is_under = false;
+    pen.write(x + (at_the_right ? -10 : 10), is_under ? y + 18 : y - 8, point.label, 12,
               at_the_right ? Align::kRight : Align::kLeft, true);
   }
 }
@@ -419,10 +439,17 @@ std::string escape_html(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -442,11 +469,11 @@ Result<std::string> picture(double width, double height, PictureFormat format,
     return fail(ErrorCode::kInvalid, "--plot: too many traces for one .png; take .svg or .html");
   }
   {
-    Surface surface(is_png ? cairo_image_surface_create(CAIRO_FORMAT_RGB24,
-                                                        static_cast<int>(width * kPngScale),
-                                                        static_cast<int>(height * kPngScale))
-                           : cairo_svg_surface_create_for_stream(append, &bytes, width, height),
-                    cairo_surface_destroy);
+    Surface surface(
+        is_png ? cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(width * kPngScale),
+                                            static_cast<int>(height * kPngScale))
+               : cairo_svg_surface_create_for_stream(append, &bytes, width, height),
+        cairo_surface_destroy);
     Cairo cairo(cairo_create(surface.get()), cairo_destroy);
     if (is_png) cairo_scale(cairo.get(), kPngScale, kPngScale);
     Pen pen(cairo.get());

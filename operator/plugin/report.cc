@@ -16,8 +16,8 @@ using Json = nlohmann::ordered_json;
 using simulation::PolicyResult;
 
 struct Column {
-  const char* heading;   // Of the table; nullptr: JSON and CSV only.
-  const char* field;     // Of JSON and CSV.
+  const char* heading;  // Of the table; nullptr: JSON and CSV only.
+  const char* field;    // Of JSON and CSV.
   std::function<double(const PolicyResult&)> value;
   bool has_best = false;  // The lowest value is the best.
 };
@@ -80,9 +80,10 @@ std::string table_of(const TraceReport& report) {
     }
   }
   const PolicyResult& first = report.policies.front();
-  std::string out = fmt::format("{}: {} s, {} requests or jobs, the load turns {}x; wanted: {}\n\n{}",
-                                report.trace, short_number(first.measured_seconds), first.arrived,
-                                first.load_direction_changes, first.slo, render(table));
+  std::string out =
+      fmt::format("{}: {} s, {} requests or jobs, the load turns {}x; wanted: {}\n\n{}",
+                  report.trace, short_number(first.measured_seconds), first.arrived,
+                  first.load_direction_changes, first.slo, render(table));
   if (is_marked) out += "* the best of its column\n";
   for (const std::string& note : report.notes) out += note + "\n";
   return out;
@@ -116,7 +117,8 @@ std::string report_json(std::span<const TraceReport> reports) {
     Json policies = Json::array();
     for (const PolicyResult& result : report.policies) {
       Json policy{{"name", result.name}};
-      for (const Column& column : columns()) policy[column.field] = json_number(column.value(result));
+      for (const Column& column : columns())
+        policy[column.field] = json_number(column.value(result));
       policy["slo"] = result.slo;
       policy["settings"] = result.settings;
       policies.push_back(std::move(policy));
@@ -125,7 +127,8 @@ std::string report_json(std::span<const TraceReport> reports) {
     if (!report.notes.empty()) one["notes"] = report.notes;
     all.push_back(std::move(one));
   }
-  return (reports.size() == 1 ? all[0] : all).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return (reports.size() == 1 ? all[0] : all).dump(2, ' ', false, Json::error_handler_t::replace) +
+         "\n";
 }
 
 std::string report_csv(std::span<const TraceReport> reports) {

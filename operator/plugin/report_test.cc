@@ -14,7 +14,8 @@ namespace {
 using testing::HasSubstr;
 
 TraceReport report() {
-  simulation::PolicyResult own{.name = "scalableapp", .settings = "every 2s", .slo = "99% within 250ms"};
+  simulation::PolicyResult own{
+      .name = "scalableapp", .settings = "every 2s", .slo = "99% within 250ms"};
   own.slo_seconds = 0.25;
   own.measured_seconds = 590;
   own.slo_violation_seconds = 9;
@@ -31,12 +32,15 @@ TraceReport report() {
 }
 
 TEST(Table, AlignsByCharactersAndLeavesNoBlanksBehind) {
-  EXPECT_EQ(render({.headings = {"NAME", "N"}, .rows = {{"é", "10"}, {"web", "7"}}, .is_number = {false, true}}),
+  EXPECT_EQ(render({.headings = {"NAME", "N"},
+                    .rows = {{"é", "10"}, {"web", "7"}},
+                    .is_number = {false, true}}),
             "NAME    N\né      10\nweb     7\n");
 }
 
 TEST(Table, CsvQuotesWhatNeedsIt) {
-  EXPECT_EQ(render_csv({.headings = {"a", "b"}, .rows = {{"x,y", "say \"hi\""}}}), "a,b\n\"x,y\",\"say \"\"hi\"\"\"\n");
+  EXPECT_EQ(render_csv({.headings = {"a", "b"}, .rows = {{"x,y", "say \"hi\""}}}),
+            "a,b\n\"x,y\",\"say \"\"hi\"\"\"\n");
 }
 
 TEST(Report, MarksTheBestOfAColumnWherePoliciesDiffer) {
@@ -51,8 +55,9 @@ TEST(Report, OneTraceIsAnObjectAndSeveralAreAnArray) {
   const auto one = nlohmann::json::parse(report_json(std::vector{report()}));
   EXPECT_EQ(one["trace"], "spike.csv");
   ASSERT_EQ(one["policies"].size(), 2U);
-  for (const char* field : {"name", "sloViolationSeconds", "replicaSeconds", "scaleEvents", "directionChanges",
-                            "worstQueue", "recoverySeconds", "loadDirectionChanges", "maxReplicas", "settings"}) {
+  for (const char* field :
+       {"name", "sloViolationSeconds", "replicaSeconds", "scaleEvents", "directionChanges",
+        "worstQueue", "recoverySeconds", "loadDirectionChanges", "maxReplicas", "settings"}) {
     EXPECT_TRUE(one["policies"][0].contains(field)) << field;
   }
   EXPECT_EQ(one["policies"][1]["sloViolationSeconds"], 32.5);
@@ -75,7 +80,8 @@ TEST(Plot, EveryFormatIsWhatItsNameSays) {
   EXPECT_THAT(html, testing::StartsWith("<!doctype html>"));
   EXPECT_THAT(html, HasSubstr("<pre>a &lt; b</pre>"));
   EXPECT_THAT(html, testing::Not(HasSubstr("<?xml")));
-  EXPECT_TRUE(plot_front(std::vector<FrontPoint>{{1, 2, true, "current"}}, "web", PictureFormat::kSvg, ""));
+  EXPECT_TRUE(
+      plot_front(std::vector<FrontPoint>{{1, 2, true, "current"}}, "web", PictureFormat::kSvg, ""));
 }
 
 TEST(Plot, ARunWithoutPointsIsDrawnToo) {

@@ -75,7 +75,8 @@ std::vector<Flag> workload_flags(RunOptions& options) {
 
 Flag against_flag(RunOptions& options) {
   return {"against", 0, "[]",
-          "Policies to compare with on the same load, separated by commas: hpa, keda, kpa, or all. They "
+          "Policies to compare with on the same load, separated by commas: hpa, keda, kpa, or all. "
+          "They "
           "are models of HPA, KEDA and Knative's KPA; their settings are shown with the result.",
           choices("against", options.against, {"hpa", "keda", "kpa"})};
 }

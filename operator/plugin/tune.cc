@@ -29,14 +29,15 @@ void add(std::vector<Setting>& settings, Setting setting, int current) {
   std::ranges::sort(setting.levels);
   const auto [first, last] = std::ranges::unique(setting.levels);
   setting.levels.erase(first, last);
-  setting.current = static_cast<std::size_t>(std::ranges::find(setting.levels, current) -
-                                             setting.levels.begin());
+  setting.current =
+      static_cast<std::size_t>(std::ranges::find(setting.levels, current) - setting.levels.begin());
   if (setting.levels.size() > 1) settings.push_back(std::move(setting));
 }
 
 std::optional<std::size_t> percent_policy(const api::ScalableAppSpec& spec) {
   const auto& policies = spec.behavior.scale_up.policies;
-  const auto found = std::ranges::find(policies, api::PolicyType::kPercent, &api::ScalingPolicy::type);
+  const auto found =
+      std::ranges::find(policies, api::PolicyType::kPercent, &api::ScalingPolicy::type);
   if (found == policies.end()) return std::nullopt;
   return static_cast<std::size_t>(found - policies.begin());
 }
@@ -48,8 +49,10 @@ std::optional<std::size_t> cpu_metric(const api::ScalableAppSpec& spec) {
 }
 
 bool dominates(const Outcome& a, const Outcome& b) {
-  return a.slo_violation_seconds <= b.slo_violation_seconds && a.replica_seconds <= b.replica_seconds &&
-         (a.slo_violation_seconds < b.slo_violation_seconds || a.replica_seconds < b.replica_seconds);
+  return a.slo_violation_seconds <= b.slo_violation_seconds &&
+         a.replica_seconds <= b.replica_seconds &&
+         (a.slo_violation_seconds < b.slo_violation_seconds ||
+          a.replica_seconds < b.replica_seconds);
 }
 
 std::size_t changed_count(const Tuning& tuning, const Candidate& candidate) {
@@ -216,9 +219,8 @@ std::vector<Setting> settings_of(const api::ScalableAppSpec& spec) {
       {.field = "spec.behavior.scaleDown.stabilizationWindowSeconds",
        .short_name = "DOWN-WINDOW(s)",
        .levels = {0, 5, 10, 15, 30, 45, 60, 90, 120, 180, 240, 300, 420, 600},
-       .apply = [](auto& changed, int level) {
-         changed.behavior.scale_down.stabilization_window_seconds = level;
-       },
+       .apply = [](auto& changed,
+                   int level) { changed.behavior.scale_down.stabilization_window_seconds = level; },
        .text = number_text},
       spec.behavior.scale_down.stabilization_window_seconds);
   if (const auto policy = percent_policy(spec)) {
@@ -226,9 +228,9 @@ std::vector<Setting> settings_of(const api::ScalableAppSpec& spec) {
         {.field = "spec.behavior.scaleUp.policies",
          .short_name = "UP-POLICY(%)",
          .levels = {25, 50, 100, 150, 200, 300, 400, 600, 900},
-         .apply = [at = *policy](auto& changed, int level) {
-           changed.behavior.scale_up.policies[at].value = level;
-         },
+         .apply = [at = *policy](
+                      auto& changed,
+                      int level) { changed.behavior.scale_up.policies[at].value = level; },
          .text = number_text},
         spec.behavior.scale_up.policies[*policy].value);
   }
@@ -264,7 +266,8 @@ std::vector<Setting> settings_of(const api::ScalableAppSpec& spec) {
       {.field = "spec.behavior.scaleUp.tolerance",
        .short_name = "UP-TOLERANCE",
        .levels = {0, 20, 50, 100, 150, 200},
-       .apply = [](auto& changed, int level) { changed.behavior.scale_up.tolerance = level / 1000.0; },
+       .apply = [](auto& changed,
+                   int level) { changed.behavior.scale_up.tolerance = level / 1000.0; },
        .text = tolerance_text},
       static_cast<int>(spec.behavior.scale_up.tolerance * 1000 + 0.5));
   add(settings,
@@ -329,7 +332,8 @@ std::vector<Change> changes_of(const std::string& yaml, const api::ScalableAppSp
       } else {  // The defaults, written out.
         value.clear();
         for (const api::ScalingPolicy& policy : wanted.behavior.scale_up.policies) {
-          value += fmt::format("{}{{type: {}, value: {}, periodSeconds: {}}}", value.empty() ? "[" : ", ",
+          value += fmt::format("{}{{type: {}, value: {}, periodSeconds: {}}}",
+                               value.empty() ? "[" : ", ",
                                policy.type == api::PolicyType::kPercent ? "Percent" : "Pods",
                                policy.value, policy.period_seconds);
         }

@@ -39,10 +39,10 @@ Proposal propose(const Manifest& manifest, const std::string& name, const Tuning
   for (std::size_t i = 0; i < tuning.settings.size(); ++i) {
     const Setting& setting = tuning.settings[i];
     if (chosen.levels[i] == setting.current) continue;
-    proposal.changes.push_back(fmt::format(
-        "{}: {} -> {}{}", setting.field, setting.text(setting.levels[setting.current]),
-        setting.text(setting.levels[chosen.levels[i]]),
-        setting.field.ends_with("policies") ? " (the Percent policy's value)" : ""));
+    proposal.changes.push_back(
+        fmt::format("{}: {} -> {}{}", setting.field, setting.text(setting.levels[setting.current]),
+                    setting.text(setting.levels[chosen.levels[i]]),
+                    setting.field.ends_with("policies") ? " (the Percent policy's value)" : ""));
   }
   auto changed = change_manifest(manifest.text, name,
                                  changes_of(manifest.text, manifest.app.spec, tuning, chosen));
@@ -53,8 +53,9 @@ Proposal propose(const Manifest& manifest, const std::string& name, const Tuning
       return proposal;
     }
   }
-  proposal.warnings.push_back(fmt::format("warning: the changes cannot be written into {}{}; make them by hand.",
-                                          name, changed ? "" : " (" + changed.error().message + ")"));
+  proposal.warnings.push_back(
+      fmt::format("warning: the changes cannot be written into {}{}; make them by hand.", name,
+                  changed ? "" : " (" + changed.error().message + ")"));
   return proposal;
 }
 
@@ -64,7 +65,8 @@ std::vector<std::size_t> shown(const Tuning& tuning) {
   for (std::size_t i = 0; i < tuning.candidates.size(); ++i) {
     if (i == 0 || i == tuning.proposed || tuning.candidates[i].on_front) rows.push_back(i);
   }
-  std::ranges::stable_sort(rows, {}, [&](std::size_t i) { return tuning.candidates[i].outcome.replica_seconds; });
+  std::ranges::stable_sort(
+      rows, {}, [&](std::size_t i) { return tuning.candidates[i].outcome.replica_seconds; });
   return rows;
 }
 
@@ -75,7 +77,8 @@ std::string role_of(const Tuning& tuning, std::size_t candidate) {
 }
 
 Table table_of(const Tuning& tuning, bool for_people) {
-  Table table{.headings = {for_people ? "" : "role", for_people ? "SLO-VIOLATION(s)" : "sloViolationSeconds",
+  Table table{.headings = {for_people ? "" : "role",
+                           for_people ? "SLO-VIOLATION(s)" : "sloViolationSeconds",
                            for_people ? "REPLICA-SECONDS" : "replicaSeconds",
                            for_people ? "SCALE-EVENTS" : "scaleEvents",
                            for_people ? "TURNS" : "directionChanges"}};
@@ -103,7 +106,8 @@ Json json_of(const Tuning& tuning, std::size_t index) {
   const Candidate& candidate = tuning.candidates[index];
   Json settings = Json::object();
   for (std::size_t i = 0; i < tuning.settings.size(); ++i) {
-    const std::string text = tuning.settings[i].text(tuning.settings[i].levels[candidate.levels[i]]);
+    const std::string text =
+        tuning.settings[i].text(tuning.settings[i].levels[candidate.levels[i]]);
     settings[tuning.settings[i].field] = text == "off" ? Json(text) : Json::parse(text);
   }
   return {{"sloViolationSeconds", candidate.outcome.slo_violation_seconds},
@@ -118,21 +122,19 @@ std::string report_json(const Options& options, const Tuning& tuning, const Prop
   for (const std::size_t i : shown(tuning)) {
     if (tuning.candidates[i].on_front) front.push_back(json_of(tuning, i));
   }
-  const Json report{{"traces", options.traces},
-                    {"evaluations", tuning.candidates.size()},
-                    {"current", json_of(tuning, 0)},
-                    {"proposed", json_of(tuning, tuning.proposed)},
-                    {"front", std::move(front)},
-                    {"changes", proposal.changes},
+  const Json report{{"traces", options.traces},      {"evaluations", tuning.candidates.size()},
+                    {"current", json_of(tuning, 0)}, {"proposed", json_of(tuning, tuning.proposed)},
+                    {"front", std::move(front)},     {"changes", proposal.changes},
                     {"manifest", proposal.manifest}};
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string report_text(const Options& options, const api::ScalableApp& app, const Tuning& tuning,
                         const Proposal& proposal) {
-  std::string out = fmt::format("{}: {} settings tried on {} trace{}; the Pareto front:\n\n{}",
-                                app.metadata.name, tuning.candidates.size(), options.traces.size(),
-                                options.traces.size() == 1 ? "" : "s", render(table_of(tuning, true)));
+  std::string out =
+      fmt::format("{}: {} settings tried on {} trace{}; the Pareto front:\n\n{}", app.metadata.name,
+                  tuning.candidates.size(), options.traces.size(),
+                  options.traces.size() == 1 ? "" : "s", render(table_of(tuning, true)));
   if (proposal.changes.empty()) return out + "\nNone is better than the manifest's own settings.\n";
   out += "\nProposed:\n";
   for (const std::string& change : proposal.changes) out += "  " + change + "\n";
@@ -174,9 +176,9 @@ Result<Printed> execute(const Options& options) {
       points.push_back({candidate.outcome.slo_violation_seconds, candidate.outcome.replica_seconds,
                         candidate.on_front, role_of(*tuning, i)});
     }
-    const auto bytes =
-        plot_front(points, fmt::format("{}: service level against cost", manifest->app.metadata.name),
-                   *format, text);
+    const auto bytes = plot_front(
+        points, fmt::format("{}: service level against cost", manifest->app.metadata.name), *format,
+        text);
     if (!bytes) return tl::unexpected(bytes.error());
     if (auto written = write_file(options.output.plot, *bytes); !written) {
       return tl::unexpected(written.error());
@@ -209,37 +211,44 @@ Runnable tune_command() {
       .name = "tune",
       .summary = "Search a policy's settings for the best trade-off of service level and cost.",
       .description =
-          "Plays the traces with other values of behavior.scaleDown.stabilizationWindowSeconds, of the\n"
-          "Percent policy of behavior.scaleUp, of the CPU target, of burst.thresholdPercent, of both\n"
+          "Plays the traces with other values of behavior.scaleDown.stabilizationWindowSeconds, of "
+          "the\n"
+          "Percent policy of behavior.scaleUp, of the CPU target, of burst.thresholdPercent, of "
+          "both\n"
           "tolerances and of replicas.min, shows the Pareto front of SLO-violation seconds and\n"
-          "replica-seconds, and proposes a manifest. Take several traces: what is best for one day may\n"
+          "replica-seconds, and proposes a manifest. Take several traces: what is best for one day "
+          "may\n"
           "only fit that day.",
-      .examples = "# Propose better settings for these two days\n"
-                  "kubectl scalableapp tune -f app.yaml --trace monday.csv --trace sale.csv\n\n"
-                  "# Search longer, and write the proposal to a file and the front to a picture\n"
-                  "kubectl scalableapp tune -f app.yaml --trace monday.csv --evaluations 200 \\\n"
-                  "  --output tuned.yaml --plot front.svg",
+      .examples =
+          "# Propose better settings for these two days\n"
+          "kubectl scalableapp tune -f app.yaml --trace monday.csv --trace sale.csv\n\n"
+          "# Search longer, and write the proposal to a file and the front to a picture\n"
+          "kubectl scalableapp tune -f app.yaml --trace monday.csv --evaluations 200 \\\n"
+          "  --output tuned.yaml --plot front.svg",
       .usage = "tune -f FILENAME --trace FILENAME [options]",
-      .flags = {{"filename", 'f', "''",
-                 "Manifest with the ScalableApp, YAML or JSON; - for standard input. Required.",
-                 text(options->filename)},
-                {"trace", 0, "[]", "Trace to play; may be given several times. Required.",
-                 each(options->traces)},
-                {"evaluations", 0, fmt::format("{}", options->tune.evaluations),
-                 "How many settings to try at most.",
-                 whole("evaluations", options->tune.evaluations, 10, 100'000)},
-                {"slo-weight", 0, fmt::format("{}", options->tune.slo_weight),
-                 "A second in which the service level is missed costs as much as so many seconds of the whole "
-                 "app at its mean size.",
-                 number("slo-weight", options->tune.slo_weight, 0, 1e6)},
-                {"output", 0, "''", "Write the proposed manifest to this file instead of printing it.",
-                 text(options->output_file)}}};
+      .flags = {
+          {"filename", 'f', "''",
+           "Manifest with the ScalableApp, YAML or JSON; - for standard input. Required.",
+           text(options->filename)},
+          {"trace", 0, "[]", "Trace to play; may be given several times. Required.",
+           each(options->traces)},
+          {"evaluations", 0, fmt::format("{}", options->tune.evaluations),
+           "How many settings to try at most.",
+           whole("evaluations", options->tune.evaluations, 10, 100'000)},
+          {"slo-weight", 0, fmt::format("{}", options->tune.slo_weight),
+           "A second in which the service level is missed costs as much as so many seconds of the "
+           "whole "
+           "app at its mean size.",
+           number("slo-weight", options->tune.slo_weight, 0, 1e6)},
+          {"output", 0, "''", "Write the proposed manifest to this file instead of printing it.",
+           text(options->output_file)}}};
   for (Flag& flag : workload_flags(options->run)) command.flags.push_back(std::move(flag));
   for (Flag& flag : output_flags(options->output)) command.flags.push_back(std::move(flag));
   return {.command = std::move(command),
           .check = [options]() -> Result<void> {
             if (options->filename.empty()) {
-              return fail(ErrorCode::kInvalid, "-f, --filename: must be set: the ScalableApp's manifest");
+              return fail(ErrorCode::kInvalid,
+                          "-f, --filename: must be set: the ScalableApp's manifest");
             }
             if (options->traces.empty()) {
               return fail(ErrorCode::kInvalid, "--trace: must be set: a CSV of the load over time");

@@ -44,7 +44,8 @@ TEST(Tune, KeepsToItsBudgetAndTriesNothingTwice) {
   ASSERT_TRUE(tuning);
   EXPECT_LE(evaluations, 40);
   std::set<std::vector<std::size_t>> seen;
-  for (const Candidate& candidate : tuning->candidates) EXPECT_TRUE(seen.insert(candidate.levels).second);
+  for (const Candidate& candidate : tuning->candidates)
+    EXPECT_TRUE(seen.insert(candidate.levels).second);
 }
 
 TEST(Tune, ProposesWhatIsBetterAndChangesNothingThatBringsNothing) {
@@ -55,7 +56,8 @@ TEST(Tune, ProposesWhatIsBetterAndChangesNothingThatBringsNothing) {
   EXPECT_TRUE(proposed.on_front);
   api::ScalableAppSpec spec = spec_of(app.spec, *tuning, proposed);
   EXPECT_GE(spec.behavior.scale_down.stabilization_window_seconds, 90);
-  spec.behavior.scale_down.stabilization_window_seconds = app.spec.behavior.scale_down.stabilization_window_seconds;
+  spec.behavior.scale_down.stabilization_window_seconds =
+      app.spec.behavior.scale_down.stabilization_window_seconds;
   EXPECT_EQ(spec, app.spec) << "all else is as it was";
 }
 
@@ -66,7 +68,8 @@ TEST(Tune, TheFrontHoldsNobodyThatAnotherBeats) {
   for (const Candidate& one : tuning->candidates) {
     on_front += one.on_front ? 1 : 0;
     for (const Candidate& other : tuning->candidates) {
-      EXPECT_FALSE(one.on_front && other.outcome.slo_violation_seconds < one.outcome.slo_violation_seconds &&
+      EXPECT_FALSE(one.on_front &&
+                   other.outcome.slo_violation_seconds < one.outcome.slo_violation_seconds &&
                    other.outcome.replica_seconds < one.outcome.replica_seconds);
     }
   }
@@ -91,7 +94,8 @@ TEST(Tune, WhatItChangesIsWhatTheManifestThenSays) {
   const auto tuning = tune(app.spec, {.evaluations = 60}, model);
   ASSERT_TRUE(tuning);
   for (const Candidate& candidate : tuning->candidates) {
-    const auto changed = change_manifest(kWeb, "web.yaml", changes_of(kWeb, app.spec, *tuning, candidate));
+    const auto changed =
+        change_manifest(kWeb, "web.yaml", changes_of(kWeb, app.spec, *tuning, candidate));
     ASSERT_TRUE(changed) << changed.error().message;
     const auto read = read_manifest(*changed, "web.yaml");
     ASSERT_TRUE(read) << read.error().message << "\n" << *changed;
