@@ -20,6 +20,7 @@
 #include "operator/rollout/gates.h"
 #include "operator/rollout/ejections.h"
 #include "operator/rollout/scale_down.h"
+#include "operator/scaling/foresight.h"
 #include "operator/scaling/record.h"
 
 namespace scalableapp::controller {
@@ -195,6 +196,7 @@ struct AppReconciler::Memory {
   std::int64_t subscribed_generation = -1;
   bool samples_warm_up = false;
   MonotonicTime subscribed_at{};
+  scaling::Foresight foresight;
   bool metrics_lost = false;        // As events told it.
   std::string progress_reason;      // As events told it.
   std::optional<WallTime> taken_over;    // The last change of size that events told as found.
@@ -256,12 +258,17 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
 
 void AppReconciler::forget_all() {
   std::lock_guard lock(mutex_);
-  for (const auto& [key, memory] : memory_) parts_.metrics.unsubscribe(key);
+  for (const auto& [key, memory] : memory_) unsubscribe(key);
   memory_.clear();
 }
 
-void AppReconciler::forget(const api::ObjectKey& key) {
+void AppReconciler::unsubscribe(const api::ObjectKey& key) {
   parts_.metrics.unsubscribe(key);
+  if (parts_.load_history != nullptr) parts_.load_history->unsubscribe(key);
+}
+
+void AppReconciler::forget(const api::ObjectKey& key) {
+  unsubscribe(key);
   parts_.exporter.remove_app(key.namespace_name, key.name);
   std::lock_guard lock(mutex_);
   memory_.erase(key);
@@ -312,9 +319,30 @@ void AppReconciler::subscribe_metrics(const Snapshot& snapshot, Memory& memory) 
   parts_.metrics.subscribe(key, queries);
   if (memory.subscribed_generation != app.metadata.generation) {
     memory.subscribed_at = parts_.clock.monotonic_now();
+    if (parts_.load_history != nullptr) {
+      std::vector<metrics::LoadQuery> loads;
+      for (const auto& metric : app.spec.metrics) {
+        if (!app.spec.prediction) break;
+        if (auto load = metrics::load_query(metric, key, app.spec.prediction->history_days)) {
+          loads.push_back(std::move(*load));
+        }
+      }
+      parts_.load_history->subscribe(key, loads);
+    }
   }
   memory.subscribed_generation = app.metadata.generation;
   memory.samples_warm_up = warm_up;
+}
+
+std::vector<std::string> AppReconciler::foresee(const Snapshot& snapshot, WallTime now, Memory& memory,
+                                                scaling::Observation& observation) {
+  const api::ObjectKey key = snapshot.app->metadata.key();
+  return memory.foresight.add_to(
+      observation, snapshot.app->spec, memory.history, now,
+      [this](const std::vector<std::string>& names, WallTime time) { return zones_.find(names, time); },
+      [&](const std::string& metric) {
+        return parts_.load_history != nullptr ? parts_.load_history->latest(key, metric) : nullptr;
+      });
 }
 
 Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Memory& memory) {
@@ -741,6 +769,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   if (memory->written.last_decision) {
     observation.current_replicas = memory->written.desired_replicas;
   }
+  const auto schedule_problems = foresee(snapshot, now, *memory, observation);
   scaling::Decision decision = scaling::decide(now, app->spec, observation, memory->history);
   api::ScalingHistory before = std::exchange(memory->history, decision.history);
   memory->history.scale_events = before.scale_events;  // Until the change is made.
@@ -769,7 +798,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   release(snapshot, scale_down.releases, *memory, work);
 
   // --- report, and act ----------------------------------------------------------------------------
-  const api::ScalableAppStatus status = build_status(now, snapshot, decision, plan);
+  const api::ScalableAppStatus status = build_status(now, snapshot, decision, plan, schedule_problems);
   const auto change = change_in_one_write(plan, !scale_down.marks.empty(), decision, status);
   Result<milliseconds> next_write = milliseconds::max();
   if (change) {

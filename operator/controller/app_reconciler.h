@@ -26,6 +26,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "operator/controller/pending_writes.h"
 #include "operator/controller/snapshot.h"
@@ -33,8 +35,10 @@
 #include "operator/kube/event_recorder.h"
 #include "operator/kube/store.h"
 #include "operator/metrics/exporter.h"
+#include "operator/metrics/load_history.h"
 #include "operator/metrics/metric_source.h"
 #include "operator/platform/clock.h"
+#include "operator/platform/time_zone.h"
 #include "operator/rollout/ejections.h"
 #include "operator/rollout/plan.h"
 #include "operator/rollout/scale_down.h"
@@ -54,6 +58,8 @@ class AppReconciler {
     metrics::MetricSource& metrics;
     kube::EventRecorder& events;
     metrics::Exporter& exporter;
+    // What forecasts are made from; null: the newest samples only.
+    metrics::LoadHistory* load_history = nullptr;
     // Whether other apps wait for a worker; none: they never do.
     std::function<bool()> is_behind = {};
   };
@@ -75,6 +81,9 @@ class AppReconciler {
   std::shared_ptr<Memory> memory_of(const api::ScalableApp& app);
   Snapshot observe(std::shared_ptr<const api::ScalableApp> app, Memory& memory);
   void subscribe_metrics(const Snapshot& snapshot, Memory& memory);
+  void unsubscribe(const api::ObjectKey& key);
+  std::vector<std::string> foresee(const Snapshot& snapshot, WallTime now, Memory& memory,
+                                   scaling::Observation& observation);
   // What writing to pods leaves to do.
   struct PodWork {
     milliseconds next = milliseconds::max();  // When a gate will have to change.
@@ -109,6 +118,7 @@ class AppReconciler {
   void note(const api::ScalableApp& app, std::string reason, std::string message);
 
   Parts parts_;
+  TimeZoneCache zones_;
   mutable std::mutex mutex_;
   std::map<api::ObjectKey, std::shared_ptr<Memory>> memory_;  // Guarded by mutex_.
 };

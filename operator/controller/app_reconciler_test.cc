@@ -577,6 +577,30 @@ TEST_F(AppReconcilerTest, AnOverrideHoldsTheCount) {
   EXPECT_EQ(status().last_decision->reason, "ManualOverride");
 }
 
+TEST_F(AppReconcilerTest, AScheduleIsAFloorWhileItsWindowIsOpenAndOneThatCannotBeReadIsNamed) {
+  settle();
+  json spec = web_spec();
+  // The clock begins on Friday, 15 January 2027, 08:00:00 UTC: 13:30 in Kolkata.
+  spec["schedules"] = json::parse(R"([
+      {"name":"lunch","cron":"32 13 * * FRI","timeZone":"Asia/Kolkata","durationSeconds":120,"replicas":{"min":5}},
+      {"name":"lost","cron":"0 0 * * *","timeZone":"Mars/Base","durationSeconds":60,"replicas":{"min":20}}])");
+  cluster.put_app(kWeb, spec);
+  run(15);
+  EXPECT_EQ(asked(), 2);
+  EXPECT_EQ(condition("SchedulesValid").status, api::ConditionStatus::kFalse);
+  EXPECT_THAT(condition("SchedulesValid").message,
+              HasSubstr("spec.schedules[1].timeZone: \"Mars/Base\" is no time zone"));
+  run(90);  // The window is open, and was to its pods a little before.
+  EXPECT_EQ(asked(), 5);
+  EXPECT_THAT(status().last_decision->message, HasSubstr("lunch"));
+  run(140);
+  EXPECT_EQ(asked(), 2);
+  spec["schedules"].erase(1);
+  cluster.put_app(kWeb, spec);
+  run(2);
+  EXPECT_EQ(condition("SchedulesValid").status, api::ConditionStatus::kTrue);
+}
+
 TEST_F(AppReconcilerTest, AReplicaSetScaledByHandIsPutBack) {
   settle();
   auto replica_set = cluster.all(kube::kReplicaSets)[0];

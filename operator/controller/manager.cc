@@ -16,6 +16,7 @@
 #include "operator/kube/leader_elector.h"
 #include "operator/kube/observed_transport.h"
 #include "operator/kube/work_queue.h"
+#include "operator/metrics/load_history.h"
 #include "operator/metrics/sampler.h"
 #include "operator/platform/http_server.h"
 #include "operator/platform/log.h"
@@ -79,6 +80,7 @@ class Manager {
   std::unique_ptr<kube::HttpTransport> api_transport_;  // Counts the requests of the one above.
   std::unique_ptr<kube::HttpTransport> election_transport_;
   std::unique_ptr<kube::HttpTransport> prometheus_transport_;
+  std::unique_ptr<kube::HttpTransport> history_transport_;
   std::unique_ptr<kube::Client> client_;  // Of the workers.
   std::unique_ptr<kube::Client> events_client_;
   std::unique_ptr<kube::Client> election_client_;
@@ -88,6 +90,7 @@ class Manager {
   std::unique_ptr<kube::Informer<api::Pod>> pods_;
   std::unique_ptr<kube::ApiEventRecorder> events_;
   std::unique_ptr<metrics::Sampler> sampler_;
+  std::unique_ptr<metrics::LoadHistory> load_history_;
   std::unique_ptr<AppReconciler> reconciler_;
   std::unique_ptr<kube::LeaderElector> elector_;
   std::unique_ptr<HttpServer> server_;
@@ -127,6 +130,9 @@ Result<void> Manager::connect() {
   transport = kube::make_cpprest_transport({.base_url = options_.prometheus_url, .request_timeout = metrics::kRequestTimeout, .max_body_bytes = metrics::kMaxAnswerBytes}, clock_);
   if (!transport) return tl::unexpected(transport.error());
   prometheus_transport_ = std::move(*transport);
+  transport = kube::make_cpprest_transport({.base_url = options_.prometheus_url, .request_timeout = metrics::kHistoryRequestTimeout, .max_body_bytes = metrics::kMaxHistoryBytes}, clock_);
+  if (!transport) return tl::unexpected(transport.error());
+  history_transport_ = std::move(*transport);
   return {};
 }
 
@@ -308,6 +314,7 @@ Result<void> Manager::run(std::stop_token stop) {
               [this](milliseconds duration, std::optional<ErrorCode> failure, std::size_t) {
                 exporter_.observe_metric_query(duration, failure);
               }});
+  load_history_ = std::make_unique<metrics::LoadHistory>(*history_transport_, clock_);
   reconciler_ = std::make_unique<AppReconciler>(AppReconciler::Parts{.clock = clock_,
                                                                      .client = *client_,
                                                                      .apps = apps_->store(),
@@ -316,9 +323,11 @@ Result<void> Manager::run(std::stop_token stop) {
                                                                      .metrics = *sampler_,
                                                                      .events = *events_,
                                                                      .exporter = exporter_,
+                                                                     .load_history = load_history_.get(),
                                                                      .is_behind = [this] { return queue_->is_behind(); }});
   if (auto serving = serve_http(); !serving) return serving;
   sampler_->start();
+  load_history_->start();
   // Without the CRD there is nothing to list; that is an error to name, not a reason to restart.
   const MonotonicTime deadline = clock_.monotonic_now() + kSyncTimeout;
   const bool all = apps_->wait_for_sync(deadline, stop) && replica_sets_->wait_for_sync(deadline, stop) &&
@@ -360,6 +369,7 @@ Result<void> Manager::run(std::stop_token stop) {
   }
   events_.reset();
   sampler_.reset();
+  load_history_->stop();
   pods_->stop();
   replica_sets_->stop();
   apps_->stop();

@@ -99,11 +99,25 @@ bool same_figures(const api::ScalableAppStatus& a, const api::ScalableAppStatus&
          a.last_decision == b.last_decision && same_figures(a.history, b.history);
 }
 
+Condition schedules_valid(const api::ScalableAppSpec& spec, const std::vector<std::string>& problems) {
+  if (!problems.empty()) {
+    return {.type = "SchedulesValid",
+            .status = ConditionStatus::kFalse,
+            .reason = "ScheduleInvalid",
+            .message = fmt::format("{}; the other schedules hold", fmt::join(problems, "; "))};
+  }
+  return {.type = "SchedulesValid",
+          .status = ConditionStatus::kTrue,
+          .reason = spec.schedules.empty() ? "NoSchedules" : "SchedulesValid",
+          .message = spec.schedules.empty() ? "there is no schedule" : "every schedule can be read"};
+}
+
 }  // namespace
 
 api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
                                     const scaling::Decision& decision,
-                                    const rollout::RolloutPlan& plan) {
+                                    const rollout::RolloutPlan& plan,
+                                    const std::vector<std::string>& schedule_problems) {
   const api::ScalableApp& app = *snapshot.app;
   const bool acts = !app.spec.paused && !app.spec.dry_run;
   const bool scaled = acts && decision.replicas != decision.from;
@@ -161,6 +175,9 @@ api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
   status.history = decision.history;
 
   for (const Condition& condition : decision.conditions) stamp(status, now, generation, condition);
+  if (!app.spec.schedules.empty() || api::find_condition(status.conditions, "SchedulesValid") != nullptr) {
+    stamp(status, now, generation, schedules_valid(app.spec, schedule_problems));
+  }
   stamp(status, now, generation, plan.progressing);
   stamp(status, now, generation, ready_condition(status, plan, trouble_of(snapshot)));
   return status;

@@ -15,6 +15,8 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
+#include <vector>
 
 #include "operator/controller/snapshot.h"
 #include "operator/rollout/plan.h"
@@ -25,9 +27,11 @@ namespace scalableapp::controller {
 // The status after this reconcile. Starts from the present one, so that what this build does not
 // know stays, and condition times move only when a status flips. desired_replicas is what is asked
 // for; with paused or dryRun that is not what was decided, which last_decision tells.
+// schedule_problems: see scaling/schedule.h.
 api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
                                     const scaling::Decision& decision,
-                                    const rollout::RolloutPlan& plan);
+                                    const rollout::RolloutPlan& plan,
+                                    const std::vector<std::string>& schedule_problems = {});
 
 // The status of an app whose spec cannot be used: says so, keeps everything else.
 api::ScalableAppStatus invalid_status(WallTime now, const api::ScalableApp& app,

@@ -114,4 +114,41 @@ void add_details(const api::MetricSpec& metric,
   }
 }
 
+std::optional<LoadQuery> load_query(const api::MetricSpec& metric, const api::ObjectKey& app, int days) {
+  LoadQuery query{.metric = metric.name, .days = days};
+  const auto window = query.window.count();
+  const std::string pods = render_template(R"q({namespace="$(namespace)",pod=~"$(pods)"})q", app);
+  const auto own = [&](std::string_view form, const std::string& text) {
+    query.window = seconds{0};  // What it averages over is not known.
+    query.text = fmt::format(fmt::runtime(form), render_template(text, app));
+  };
+  switch (metric.type) {
+    case api::MetricType::kLatency:
+      if (!metric.query.empty()) return std::nullopt;
+      query.text = fmt::format("sum(rate({}_count{}[{}s]))", kLatencyMetric, pods, window);
+      break;
+    case api::MetricType::kCpu:
+      query.text = fmt::format("sum(rate({}{}[{}s]))", kCpuMetric, pods, window);
+      // The line break ends a comment that the query may end in.
+      if (!metric.query.empty()) own("sum({}\n)", metric.query);
+      break;
+    case api::MetricType::kQueueLength:
+      if (metric.drain_seconds) {
+        api::MetricSpec smooth = metric;
+        smooth.window_seconds = static_cast<int>(window);
+        query.text = built_in_arrivals(smooth, app);
+        if (!metric.arrival_query.empty()) own("{}", metric.arrival_query);
+      } else {
+        query.text = fmt::format("max(avg_over_time({}[{}s]))", queue_series(metric, app), window);
+        if (!metric.query.empty()) own("{}", metric.query);
+      }
+      break;
+    case api::MetricType::kPrometheus:
+      if (metric.target_type != api::TargetType::kAverageValue) return std::nullopt;
+      own("{}", metric.query);
+      break;
+  }
+  return query;
+}
+
 }  // namespace scalableapp::metrics

@@ -25,4 +25,9 @@ void add_details(const api::MetricSpec& metric,
                  const std::function<std::optional<QueryResult>(const std::string& id)>& latest,
                  scaling::MetricReading& reading);
 
+// The query of what a forecast of the metric is made from: its load, in the measure that
+// observation.h gives for Forecast. Nothing for a metric that has no load of its own: a latency or a
+// ratio that a query of the user's yields.
+std::optional<LoadQuery> load_query(const api::MetricSpec& metric, const api::ObjectKey& app, int days);
+
 }  // namespace scalableapp::metrics

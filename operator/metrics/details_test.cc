@@ -85,5 +85,39 @@ TEST(Details, OfAShrinkingQueueAreNoNegativeArrivals) {
   EXPECT_EQ(reading.completions_per_second, 12);
 }
 
+TEST(LoadQuery, IsTheLoadOverFiveMinutesInTheMeasureOfForecasts) {
+  const auto text = [](const api::MetricSpec& metric) { return load_query(metric, kApp, 15)->text; };
+  EXPECT_THAT(text(latency()), HasSubstr("sum(rate(http_request_duration_seconds_count{namespace=\"shop\""));
+  EXPECT_THAT(text(latency()), HasSubstr("[300s]))"));
+  EXPECT_THAT(text({.name = "cpu", .type = api::MetricType::kCpu}),
+              HasSubstr("sum(rate(process_cpu_seconds_total{"));
+  EXPECT_THAT(text(backlog()), HasSubstr("max(delta(queue_length{")) << "with drainSeconds what arrives";
+  api::MetricSpec by_target = backlog();
+  by_target.drain_seconds.reset();
+  EXPECT_EQ(text(by_target),
+            "max(avg_over_time(queue_length{namespace=\"shop\",queue=\"mail\"}[300s]))");
+  const auto query = load_query(latency(), kApp, 7);
+  EXPECT_EQ(query->metric, "p99");
+  EXPECT_EQ(query->days, 7);
+  EXPECT_EQ(query->window, seconds{300});
+}
+
+TEST(LoadQuery, OfAMetricWithItsOwnQueryIsThatQuery) {
+  api::MetricSpec own{.name = "m",
+                      .type = api::MetricType::kPrometheus,
+                      .query = "sum(x{n=\"$(name)\"})",
+                      .target = 1,
+                      .target_type = api::TargetType::kAverageValue};
+  EXPECT_EQ(load_query(own, kApp, 15)->text, "sum(x{n=\"web\"})");
+  EXPECT_EQ(load_query(own, kApp, 15)->window, seconds{0});
+  own.type = api::MetricType::kCpu;
+  EXPECT_EQ(load_query(own, kApp, 15)->text, "sum(sum(x{n=\"web\"})\n)");
+  own.type = api::MetricType::kLatency;
+  EXPECT_FALSE(load_query(own, kApp, 15)) << "a latency is no load";
+  own.type = api::MetricType::kPrometheus;
+  own.target_type = api::TargetType::kValue;
+  EXPECT_FALSE(load_query(own, kApp, 15)) << "nor is a ratio";
+}
+
 }  // namespace
 }  // namespace scalableapp::metrics

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <filesystem>
@@ -21,6 +22,8 @@
 #include <vector>
 
 #include "operator/kube/cpprest_transport.h"
+#include "operator/metrics/details.h"
+#include "operator/metrics/load_history.h"
 #include "operator/metrics/promql.h"
 #include "operator/metrics/sampler.h"
 #include "operator/platform/clock.h"
@@ -317,6 +320,53 @@ TEST_F(MetricsIntegrationTest, MistakesInQueriesStayWithTheAppsThatMadeThem) {
       EXPECT_THAT(found.missing, HasSubstr(c.error)) << c.query;
     }
   }
+}
+
+TEST_F(MetricsIntegrationTest, TheLoadOfThirtyDaysIsASeriesOrAnError) {
+  const auto transport = kube::make_cpprest_transport({.base_url = prometheus_->url(),
+                                                       .request_timeout = kHistoryRequestTimeout,
+                                                       .max_body_bytes = kMaxHistoryBytes},
+                                                      clock_)
+                             .value();
+  LoadHistory history(*transport, clock_);
+  const api::ObjectKey app{"ns", "busy"};
+  std::vector<LoadQuery> queries{{.metric = "days", .text = "vector(time())", .days = 30},
+                                 {.metric = "none", .text = "nothing_of_this_name"},
+                                 {.metric = "wrong", .text = "sum("},
+                                 {.metric = "many", .text = "vector(1) or label_replace(vector(1), 'a', 'b', '', '')"}};
+  // The built-in ones are at least PromQL.
+  for (const auto type : {api::MetricType::kLatency, api::MetricType::kCpu, api::MetricType::kQueueLength}) {
+    api::MetricSpec metric = metric_of(type);
+    metric.name = fmt::format("built in {}", static_cast<int>(type));
+    queries.push_back(load_query(metric, app, 1).value());
+    metric.name += " too";
+    metric.drain_seconds = 30;
+    queries.push_back(load_query(metric, app, 1).value());
+  }
+  history.subscribe(app, queries);
+  history.start();
+  ASSERT_TRUE(eventually([&] {
+    return std::ranges::all_of(queries, [&](const LoadQuery& query) {
+      return history.latest(app, query.metric) || history.error(app, query.metric);
+    });
+  }));
+  for (const LoadQuery& query : queries) {
+    const auto error = history.error(app, query.metric);
+    if (query.metric == "wrong") {
+      EXPECT_THAT(error->message, HasSubstr("parse error"));
+    } else if (query.metric == "many") {
+      EXPECT_THAT(error->message, HasSubstr("2 series where one is wanted"));
+    } else {
+      EXPECT_FALSE(error) << query.metric << ": " << error->message;
+    }
+  }
+  const auto days = history.latest(app, "days");
+  ASSERT_EQ(days->values.size(), 30U * 288U);
+  for (std::size_t i = 0; i < days->values.size(); ++i) {
+    const WallTime at = days->begin + static_cast<std::int64_t>(i) * days->step + seconds{150};
+    ASSERT_NEAR(days->values[i], std::chrono::duration<double>(at.time_since_epoch()).count(), 100);
+  }
+  EXPECT_TRUE(std::isnan(history.latest(app, "none")->values.back()));
 }
 
 TEST_F(MetricsIntegrationTest, ARestartOfPrometheusIsSurvived) {

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <exception>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -37,7 +39,8 @@ std::string excerpt(std::string_view text) {
 }
 
 // Follows {"status":..., "data":{"resultType":..., "result":[{"metric":{...}, "value":[t, "v"]}]}}
-// and skips whatever else there is.
+// and skips whatever else there is. Of a matrix, whose series have "values":[[t, "v"], ...], it
+// hands every value to `on_value`.
 class AnswerReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit AnswerReader(std::size_t count) : is_combined_(count != kAsWritten) {
@@ -46,14 +49,20 @@ class AnswerReader : public nlohmann::json_sax<nlohmann::json> {
 
   std::string status, error_type, error_text, result_type;
   std::string problem;  // Why reading stopped.
+  std::size_t series_count = 0;
+  std::function<void(double time, double value)> on_value;
 
   Answer take_answer() { return std::move(answer_); }
 
   bool null() override { return leaf(); }
   bool boolean(bool) override { return leaf(); }
-  bool number_integer(number_integer_t) override { return leaf(); }
-  bool number_unsigned(number_unsigned_t) override { return leaf(); }
-  bool number_float(number_float_t, const string_t&) override { return leaf(); }
+  bool number_integer(number_integer_t number) override {
+    return time(static_cast<double>(number));
+  }
+  bool number_unsigned(number_unsigned_t number) override {
+    return time(static_cast<double>(number));
+  }
+  bool number_float(number_float_t number, const string_t&) override { return time(number); }
   bool binary(binary_t&) override { return leaf(); }
   bool string(string_t& text) override {
     switch (place_) {
@@ -70,6 +79,9 @@ class AnswerReader : public nlohmann::json_sax<nlohmann::json> {
       case Place::kValue:
       case Place::kResult:  // A scalar or a string: the result itself is [time, "value"].
         if (elements_++ == 1) number_ = parse_number(text);
+        break;
+      case Place::kPoint:
+        if (elements_++ == 1 && on_value) on_value(time_, parse_number(text).value_or(kNaN));
         break;
       default:
         break;
@@ -109,7 +121,12 @@ class AnswerReader : public nlohmann::json_sax<nlohmann::json> {
         enter(key_ == "result" ? Place::kResult : Place::kOther);
         break;
       case Place::kSeries:
-        enter(key_ == "value" ? Place::kValue : Place::kOther);
+        enter(key_ == "value"    ? Place::kValue
+              : key_ == "values" ? Place::kValues
+                                 : Place::kOther);
+        break;
+      case Place::kValues:
+        enter(Place::kPoint);
         break;
       default:
         enter(Place::kOther);
@@ -139,7 +156,18 @@ class AnswerReader : public nlohmann::json_sax<nlohmann::json> {
   std::optional<Sample> scalar_;
 
  private:
-  enum class Place { kStart, kTop, kData, kResult, kSeries, kMetric, kValue, kOther };
+  enum class Place {
+    kStart,
+    kTop,
+    kData,
+    kResult,
+    kSeries,
+    kMetric,
+    kValue,
+    kValues,
+    kPoint,
+    kOther
+  };
 
   void enter(Place place) {
     stack_.push_back(place_);
@@ -152,6 +180,10 @@ class AnswerReader : public nlohmann::json_sax<nlohmann::json> {
   bool leaf() {
     ++elements_;
     return true;
+  }
+  bool time(double number) {
+    if (place_ == Place::kPoint && elements_ == 0) time_ = number;
+    return leaf();
   }
 
   bool label(std::string& text) {
@@ -172,6 +204,7 @@ class AnswerReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool end_series() {
+    ++series_count;
     if (query_ >= answer_.queries.size()) {
       problem = fmt::format("series for query {} of {}", query_, answer_.queries.size());
       return false;
@@ -196,6 +229,7 @@ class AnswerReader : public nlohmann::json_sax<nlohmann::json> {
   std::vector<Place> stack_;
   std::string key_;
   int elements_ = 0;  // Seen of the innermost array.
+  double time_ = 0;   // Of the point.
   std::size_t query_ = 0;
   Sample sample_;
   std::optional<double> number_;
@@ -211,10 +245,7 @@ bool read(std::string_view body, AnswerReader& reader) {
   }
 }
 
-}  // namespace
-
-Result<Answer> parse_answer(std::string_view body, std::size_t count) {
-  AnswerReader reader(count);
+Result<void> read_success(std::string_view body, AnswerReader& reader) {
   if (!read(body, reader)) {
     return fail(ErrorCode::kDecode, fmt::format("Prometheus' answer: {}", reader.problem));
   }
@@ -222,6 +253,14 @@ Result<Answer> parse_answer(std::string_view body, std::size_t count) {
     return fail(ErrorCode::kDecode,
                 fmt::format("this is not an answer of Prometheus: {}", excerpt(body)));
   }
+  return {};
+}
+
+}  // namespace
+
+Result<Answer> parse_answer(std::string_view body, std::size_t count) {
+  AnswerReader reader(count);
+  if (auto good = read_success(body, reader); !good) return tl::unexpected(good.error());
   Answer answer = reader.take_answer();
   if (reader.result_type == "vector") return answer;
   if (reader.result_type == "scalar" && reader.scalar_) {
@@ -236,6 +275,30 @@ Result<Answer> parse_answer(std::string_view body, std::size_t count) {
                            ? ": a range like x[1m] needs a function around it, e.g. rate()"
                            : ""));
   return answer;
+}
+
+Result<std::vector<float>> parse_range_answer(std::string_view body, WallTime start, seconds step,
+                                              std::size_t count) {
+  std::vector<float> values(count, std::numeric_limits<float>::quiet_NaN());
+  const double begin = std::chrono::duration<double>(start.time_since_epoch()).count();
+  AnswerReader reader(kAsWritten);
+  reader.on_value = [&](double time, double value) {
+    const double at = std::round((time - begin) / static_cast<double>(step.count()));
+    const auto number = static_cast<float>(value);
+    if (at < 0 || !(at < static_cast<double>(count)) || !std::isfinite(number)) return;
+    values[static_cast<std::size_t>(at)] = number;
+  };
+  if (auto good = read_success(body, reader); !good) return tl::unexpected(good.error());
+  if (reader.result_type != "matrix") {
+    return fail(ErrorCode::kDecode,
+                fmt::format("a {} where a matrix is wanted", excerpt(reader.result_type)));
+  }
+  if (reader.series_count > 1) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("the query yields {} series where one is wanted: sum them up",
+                            reader.series_count));
+  }
+  return values;
 }
 
 Error parse_failure(int http_status, std::string_view body) {

@@ -1,4 +1,5 @@
-// Reads the answers of Prometheus' /api/v1/query. Pure; takes any bytes and never throws.
+// Reads the answers of Prometheus' /api/v1/query and query_range. Pure; takes any bytes and never
+// throws.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "operator/base/result.h"
+#include "operator/base/time.h"
 #include "operator/metrics/query.h"
 
 namespace scalableapp::metrics {
@@ -21,6 +23,11 @@ inline constexpr std::size_t kAsWritten = 0;
 // The answer to `count` combined queries or to one kAsWritten. kDecode when the body is no such
 // answer; a matrix, a string and more than kMaxSeries series are errors of the query.
 Result<Answer> parse_answer(std::string_view body, std::size_t count);
+
+// The answer to /api/v1/query_range as `count` values at start, start + step, ...; NaN where there
+// is none, or an infinity. kDecode as above; kInvalid for more than one series.
+Result<std::vector<float>> parse_range_answer(std::string_view body, WallTime start, seconds step,
+                                              std::size_t count);
 
 // What an answer with an HTTP status of 400 and more says. kInvalid: Prometheus understood the
 // request and one of its queries is wrong (400 and 422 with its error object); kTimeout: evaluation

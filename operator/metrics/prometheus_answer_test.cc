@@ -165,5 +165,34 @@ TEST(PrometheusAnswer, AFailureIsTheQuerysOnlyWhenPrometheusSaysSo) {
   EXPECT_EQ(parse_failure(429, "").code, ErrorCode::kTooManyRequests);
 }
 
+TEST(PrometheusAnswer, ARangeIsAValueForEachStepAndNaNWhereThereIsNone) {
+  const WallTime start{seconds(1'800'000'000)};
+  const auto values = parse_range_answer(
+      R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"job":"web"},"values":[)"
+      R"([1799999700,"9"],[1800000000,"1.5"],[1800000600.000,"2"],[1800000900,"+Inf"],)"
+      R"([1800001200,"x"],[1800001500.4,"4"],[1800001800,"9"]]}]}})",
+      start, seconds(300), 6);
+  ASSERT_TRUE(values) << values.error().message;
+  EXPECT_THAT(*values, testing::ElementsAre(1.5F, testing::IsNan(), 2.0F, testing::IsNan(),
+                                            testing::IsNan(), 4.0F));
+}
+
+TEST(PrometheusAnswer, ARangeOfNoSeriesIsUnknownAndOneOfSeveralIsAnError) {
+  const WallTime start{seconds(1'800'000'000)};
+  const auto ask = [&](std::string_view type, std::string_view series) {
+    return parse_range_answer(
+        fmt::format(R"({{"status":"success","data":{{"resultType":"{}","result":[{}]}}}})", type,
+                    series),
+        start, seconds(300), 1);
+  };
+  EXPECT_THAT(*ask("matrix", ""), testing::ElementsAre(testing::IsNan()));
+  const auto several = ask("matrix", R"({"metric":{"a":"1"},"values":[]},{"metric":{}})");
+  EXPECT_EQ(several.error().code, ErrorCode::kInvalid);
+  EXPECT_THAT(several.error().message, HasSubstr("2 series"));
+  EXPECT_EQ(ask("vector", "").error().code, ErrorCode::kDecode);
+  EXPECT_EQ(parse_range_answer("<html>", start, seconds(300), 1).error().code, ErrorCode::kDecode);
+  EXPECT_EQ(parse_range_answer("{}", start, seconds(300), 1).error().code, ErrorCode::kDecode);
+}
+
 }  // namespace
 }  // namespace scalableapp::metrics

@@ -43,6 +43,16 @@ struct QueryResult {
   bool operator==(const QueryResult&) const = default;
 };
 
+// What the load of the last days is asked for with, see load_history.h.
+struct LoadQuery {
+  std::string metric;  // Of the app's spec, by name.
+  std::string text;    // PromQL without placeholders that yields one series.
+  int days = 15;
+  // Each value is the mean over so long before its time; the series tells it at the middle.
+  seconds window{300};
+  bool operator==(const LoadQuery&) const = default;
+};
+
 // The query that `metric` of `app` stands for.
 Query query_of(const api::MetricSpec& metric, const api::ObjectKey& app, int interval_seconds);
 

@@ -5,13 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_transport.h"
 
 namespace scalableapp::metrics {
 namespace {
@@ -22,46 +22,6 @@ const api::ObjectKey kWeb{"ns", "web"};
 
 constexpr const char* kSeven =
     R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"7"]}]}})";
-
-// Hands each request to the test, which answers when it likes.
-class FakeTransport final : public kube::HttpTransport {
- public:
-  using Answer = Result<kube::HttpResponse>;
-
-  Answer send(const kube::HttpRequest& request, std::stop_token stop) override {
-    std::unique_lock lock(mutex_);
-    requests_.push_back(request);
-    changed_.notify_all();
-    if (!changed_.wait(lock, stop, [&] { return !answers_.empty(); })) {
-      return fail(ErrorCode::kCancelled, "stopped");
-    }
-    Answer answer = std::move(answers_.front());
-    answers_.pop_front();
-    return answer;
-  }
-  Answer stream(const kube::HttpRequest&, milliseconds, const kube::OnLine&,
-                std::stop_token) override {
-    return fail(ErrorCode::kInternal, "not used");
-  }
-
-  void answer(Answer answer) {
-    std::lock_guard lock(mutex_);
-    answers_.push_back(std::move(answer));
-    changed_.notify_all();
-  }
-  // Blocks until `count` requests have been made in all.
-  std::vector<kube::HttpRequest> await_requests(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return requests_.size() >= count; });
-    return requests_;
-  }
-
- private:
-  std::mutex mutex_;  // Guards all below.
-  std::condition_variable_any changed_;
-  std::vector<kube::HttpRequest> requests_;
-  std::deque<Answer> answers_;
-};
 
 class SamplerTest : public ::testing::Test {
  protected:
@@ -79,7 +39,7 @@ class SamplerTest : public ::testing::Test {
   }
 
   FakeClock clock_;
-  FakeTransport transport_;
+  kube::FakeTransport transport_;
   std::mutex mutex_;  // Guards told_ and results_.
   std::condition_variable changed_;
   int told_ = 0;

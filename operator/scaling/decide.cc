@@ -8,8 +8,10 @@
 
 #include "operator/scaling/combine.h"
 #include "operator/scaling/explain.h"
+#include "operator/scaling/forecast.h"
 #include "operator/scaling/limits.h"
 #include "operator/scaling/outliers.h"
+#include "operator/scaling/schedule.h"
 #include "operator/scaling/signal.h"
 #include "operator/scaling/stabilize.h"
 #include "operator/scaling/warm_up.h"
@@ -118,8 +120,10 @@ Prediction predict(const api::ScalableAppSpec& spec, const Observation& observat
     prediction.has_forecast = true;
     prediction.highest_error = std::max(prediction.highest_error, forecast.error);
     if (!signal->proposal || signal->fallback || !(signal->load_per_replica > 0)) continue;
-    const double weight = std::clamp(1 - 100 * forecast.error / spec.prediction->max_error_percent, 0.0, 1.0);
-    const double believed = signal->load + weight * (forecast.expected - signal->load);
+    // Without its model a queue's load is its length, which no forecast is about.
+    if (signal->metric->drain_seconds && !signal->by_drain) continue;
+    const double believed =
+        load_with_forecast(signal->load, forecast, spec.prediction->max_error_percent / 100.0);
     if (!(believed > signal->load)) continue;
     const double needed = std::min(std::ceil(believed / signal->load_per_replica - 1e-9), 1e6);
     if (needed <= prediction.replicas) continue;
@@ -136,20 +140,18 @@ struct Bounds {
   int max = 0;
   std::string min_by, max_by;  // Names of the schedules that set them; empty: the spec.
 };
-// The highest floor and the lowest ceiling; a floor over the ceiling is kept.
 Bounds bounds_of(const api::ScalableAppSpec& spec, const Observation& observation) {
   Bounds bounds{spec.min_replicas, spec.max_replicas, {}, {}};
-  for (const ActiveSchedule& schedule : observation.schedules) {
-    if (schedule.min_replicas && *schedule.min_replicas > bounds.min) {
-      bounds.min = std::min(*schedule.min_replicas, spec.max_replicas);
-      bounds.min_by = schedule.name;
-    }
-    if (schedule.max_replicas && *schedule.max_replicas < bounds.max) {
-      bounds.max = *schedule.max_replicas;
-      bounds.max_by = schedule.name;
-    }
+  const ScheduleBounds scheduled = combine_schedules(observation.schedules);
+  if (scheduled.floor && *scheduled.floor > bounds.min) {
+    bounds.min = std::min(*scheduled.floor, spec.max_replicas);
+    bounds.min_by = scheduled.floor_name;
   }
-  if (bounds.min > bounds.max) {
+  if (scheduled.ceiling && *scheduled.ceiling < bounds.max) {
+    bounds.max = *scheduled.ceiling;
+    bounds.max_by = scheduled.ceiling_name;
+  }
+  if (bounds.min > bounds.max) {  // The spec's minimum over a schedule's ceiling.
     bounds.max = bounds.min;
     bounds.max_by = bounds.min_by;
   }

@@ -59,7 +59,8 @@ struct MetricReading {
 };
 
 // The load that is expected at `at`, in the metric's own measure of load: requests a second for
-// Latency, cores for CPU, the total for QueueLength and AverageValue.
+// Latency, cores for CPU, jobs a second for QueueLength with drainSeconds, else the total for
+// QueueLength and AverageValue.
 struct Forecast {
   std::string metric;
   WallTime at{};

@@ -3,7 +3,11 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <cmath>
+
+#include "operator/scaling/forecast.h"
 #include "operator/scaling/record.h"
+#include "operator/scaling/schedule.h"
 #include "operator/scaling/test_support.h"
 
 namespace scalableapp::scaling {
@@ -64,6 +68,42 @@ void BM_Record(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(BM_Record);
+
+LoadSeries fifteen_days() {
+  LoadSeries history{test::kNow - seconds{15 * 86'400}, seconds{300}, {}};
+  for (int i = 0; i <= 15 * 288; ++i) {
+    history.values.push_back(static_cast<float>(200 + 100 * std::sin(i / 45.8)));
+  }
+  return history;
+}
+
+void BM_LearnFifteenDays(benchmark::State& state) {
+  const LoadSeries history = fifteen_days();
+  for (auto _ : state) benchmark::DoNotOptimize(learn(history, seconds{300}));
+}
+BENCHMARK(BM_LearnFifteenDays);
+
+void BM_Forecast(benchmark::State& state) {
+  const LoadSeries history = fifteen_days();
+  const ForecastModel model = learn(history, seconds{60});
+  std::vector<LoadPoint> recent;
+  for (int i = 300; i >= 0; i -= 2) recent.push_back({test::kNow - seconds{i}, 200.0 + i % 7});
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        forecast("latency", history, model, recent, test::kNow, seconds{60}));
+  }
+}
+BENCHMARK(BM_Forecast);
+
+// Four schedules, each of a week's length, so that the whole week is looked at.
+void BM_ActiveSchedules(benchmark::State& state) {
+  const std::vector<api::Schedule> schedules(
+      4, {"sale", "0 18 1 1,6 *", "UTC", 7 * 86'400, 10, std::nullopt});
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(active_schedules(test::kNow, seconds{60}, schedules, {}));
+  }
+}
+BENCHMARK(BM_ActiveSchedules);
 
 }  // namespace
 }  // namespace scalableapp::scaling

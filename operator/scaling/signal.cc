@@ -273,6 +273,27 @@ bool is_total(const api::MetricSpec& metric) {
           metric.target_type == api::TargetType::kAverageValue);
 }
 
+std::optional<double> load_of(const api::MetricSpec& metric, const MetricReading& reading) {
+  double load = 0;
+  switch (metric.type) {
+    case api::MetricType::kLatency:
+      if (reading.idle) return 0;
+      if (reading.loads.empty()) return std::nullopt;
+      for (const auto& [name, pod] : reading.loads) load += pod.requests_per_second;
+      return std::max(load, reading.arrivals_per_second.value_or(0));
+    case api::MetricType::kCpu:
+      if (reading.per_pod.empty()) return std::nullopt;
+      for (const auto& [name, cores] : reading.per_pod) load += cores;
+      return load;
+    case api::MetricType::kQueueLength:
+      return metric.drain_seconds ? reading.arrivals_per_second : reading.value;
+    case api::MetricType::kPrometheus:
+      if (metric.target_type == api::TargetType::kAverageValue) return reading.value;
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 milliseconds stale_after(const api::MetricSpec& metric, int interval_seconds) {
   return seconds{std::max(3 * interval_seconds, metric.window_seconds + 5)};
 }

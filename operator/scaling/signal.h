@@ -59,6 +59,10 @@ struct Signal {
 // The value is the app's total, to be shared by its replicas.
 bool is_total(const api::MetricSpec& metric);
 
+// The load that the reading tells of, in the measure of its forecasts (observation.h); nothing where
+// there is none, or where the metric has none.
+std::optional<double> load_of(const api::MetricSpec& metric, const MetricReading& reading);
+
 // Past this age a reading is stale: three missed rounds, or the rate window and 5 s for the scrape,
 // whichever is longer.
 milliseconds stale_after(const api::MetricSpec& metric, int interval_seconds);

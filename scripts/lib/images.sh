@@ -96,11 +96,21 @@ import_stage() { # STAGE TAG ENTRYPOINT USER INPUTS
 
 image_inputs() { docker image inspect -f "{{index .Config.Labels \"$inputs_label\"}}" "$1" 2>/dev/null || true; }
 
-# image_from_binary TAG BINARY [--entrypoint PATH] [--user UID] [--root DIR] [--ca-certificates] [SOURCE:DESTINATION]...
+zoneinfo=/usr/share/zoneinfo
+# Zones have capital letters; posix/ and right/ hold them all again, and the rest is tables and this machine's own zone.
+zone_trees() { (cd "$zoneinfo" && LC_ALL=C find . -mindepth 1 -maxdepth 1 -name '[A-Z]*' -print0 | LC_ALL=C sort -z); }
+time_zones_sum() { (cd "$zoneinfo" && zone_trees | tar --null -T - --sort=name --mtime=@0 --owner=0 --group=0 -c | sha256sum); }
+copy_time_zones() { # STAGE
+  mkdir -p "$1$zoneinfo"
+  zone_trees | (cd "$zoneinfo" && xargs -0 cp -a -t "$1$zoneinfo")
+}
+
+# image_from_binary TAG BINARY [--entrypoint PATH] [--user UID] [--root DIR] [--ca-certificates] [--time-zones]
+#                   [SOURCE:DESTINATION]...
 # An image that holds BINARY (at PATH, /usr/local/bin/<its name> unless told), exactly the shared libraries it maps
 # (looked for below DIR first), and the further files; user 65532 unless told. Nothing happens if TAG holds just that.
 image_from_binary() {
-  local tag=$1 binary=$2 entrypoint user=65532 root='' files=() source destination inputs stage library
+  local tag=$1 binary=$2 entrypoint user=65532 root='' files=() source destination inputs stage library time_zones=''
   entrypoint=/usr/local/bin/$(basename "$binary")
   shift 2
   while [ $# -gt 0 ]; do
@@ -111,6 +121,10 @@ image_from_binary() {
       --ca-certificates)
         [ -f /etc/ssl/certs/ca-certificates.crt ] || need_packages ca-certificates
         files+=(/etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt)
+        ;;
+      --time-zones)
+        [ -d "$zoneinfo" ] || need_packages tzdata
+        time_zones=$(time_zones_sum)
         ;;
       *:*) files+=("$1") ;;
       *) fail "image_from_binary: what is '$1'?" "further files are given as SOURCE:DESTINATION" ;;
@@ -129,7 +143,7 @@ image_from_binary() {
   done < <(shared_libraries "$binary" "$root")
 
   inputs=$({
-    printf '%s\n' "format 2" "$entrypoint" "$user"
+    printf '%s\n' "format 2" "$entrypoint" "$user" ${time_zones:+"$time_zones"}
     for source in "${files[@]}"; do
       printf '%s %s\n' "${source#*:}" "$(sha256sum <"${source%%:*}")"
     done
@@ -141,6 +155,7 @@ image_from_binary() {
     destination=${source#*:}
     copy_into "$stage" "${source%%:*}" "$destination"
   done
+  if [ -n "$time_zones" ]; then copy_time_zones "$stage"; fi
   # Most of a program of ours is symbols; they stay in build/.
   if command -v strip >/dev/null; then strip --strip-unneeded "$stage$entrypoint"; fi
   chmod 755 "$stage$entrypoint"

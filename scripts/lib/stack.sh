@@ -19,7 +19,8 @@ stack_images() {
   step "images"
   operator_tag=$(content_tag "$root/build/release/bin/scalableapp-operator")
   workload_tag=$(content_tag "$root/build/release/bin/demo-workload")
-  image_from_binary "$operator_image:$operator_tag" "$root/build/release/bin/scalableapp-operator" --ca-certificates
+  image_from_binary "$operator_image:$operator_tag" "$root/build/release/bin/scalableapp-operator" --ca-certificates \
+    --time-zones
   image_from_binary "$workload_image:$workload_tag" "$root/build/release/bin/demo-workload"
   ensure_prometheus_image
   ensure_redis_image
