@@ -95,8 +95,8 @@ simulation::Advisor make_advisor(const api::ScalableAppSpec& spec,
 
 std::vector<std::string> schedule_problems_of(const api::ScalableAppSpec& spec, WallTime start) {
   TimeZoneCache zones;
-  return scaling::schedule_problems(
-      spec.schedules, zones.find(scaling::time_zone_names(spec.schedules), start));
+  return scaling::schedule_problems(spec.schedules,
+                                    zones.find(scaling::time_zone_names(spec.schedules), start));
 }
 
 }  // namespace scalableapp::plugin

@@ -104,8 +104,7 @@ Result<Manifest> load_manifest(const std::string& path) {
   auto app = read_manifest(*text, path);
   if (!app) return tl::unexpected(app.error());
   std::string problems;
-  for (const std::string& problem :
-       schedule_problems_of(app->spec, simulation::Options().start)) {
+  for (const std::string& problem : schedule_problems_of(app->spec, simulation::Options().start)) {
     problems += fmt::format("{}{}: {}", problems.empty() ? "" : "\n", path, problem);
   }
   if (!problems.empty()) return fail(ErrorCode::kInvalid, problems);
