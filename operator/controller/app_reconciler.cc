@@ -33,11 +33,8 @@ constexpr const char* kScaleManager = "scalableapp-operator-scale";
 // A new query is given so long before an app that runs already is told that a metric is missing:
 // a restart is no news.
 constexpr milliseconds kFirstAnswerPatience{5000};
-constexpr milliseconds kSoonest{50};
 // How soon a status that made way is looked at again.
 constexpr milliseconds kWayMade{100};
-// After so many pods that could not be written the server is in trouble, not the pod.
-constexpr int kMostPodErrors = 2;
 // An outlier that is not taken out of service is told again after so long.
 constexpr seconds kOutlierIsNews{600};
 // A ReplicaSet that the API server refused is tried again after so long, doubling: a quota may be
@@ -59,7 +56,9 @@ scaling::PodState to_state(const api::Pod& pod) {
           .terminating = is_going(pod),
           .finished = pod.finished(),
           .pending = pod.phase == "Pending",
+          .set_aside = pod.set_aside_since.has_value(),
           .ready_since = pod.ready_since,
+          .unready_since = pod.unready_since,
           // Unset: its Ready tells nothing of how long a new pod takes.
           .created = pod.returned ? std::nullopt : std::optional(pod.metadata.creation_time),
           .started_at = pod.started_at,
@@ -103,11 +102,6 @@ std::optional<bool> metrics_lost(const api::ScalableAppStatus& status) {
   const auto* available = api::find_condition(status.conditions, "MetricsAvailable");
   if (available == nullptr || available->reason == "WaitingForPods") return std::nullopt;
   return available->status == api::ConditionStatus::kFalse;
-}
-
-// Not now and not by repeating it: the template is wrong, or quota, RBAC or a webhook say no.
-bool is_refusal(const Error& error) {
-  return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kForbidden;
 }
 
 // The change of size that the plan's only write makes, so that it can carry it. Where pods are marked
@@ -163,10 +157,6 @@ void drop_scale_downs(std::vector<rollout::Action>& actions) {
     const auto* scale = std::get_if<rollout::ScaleReplicaSet>(&action);
     return scale != nullptr && scale->to < scale->from;
   });
-}
-
-milliseconds from_now(WallTime now, WallTime at) {
-  return std::max(kSoonest, std::chrono::duration_cast<milliseconds>(at - now));
 }
 
 }  // namespace
@@ -406,77 +396,6 @@ void AppReconciler::take_over_size(const Snapshot& snapshot, Memory& memory) {
     note(*snapshot.app, change.to > from ? "ScaledUp" : "ScaledDown",
          fmt::format("{} -> {}: found done, though not reported", from, change.to));
   }
-}
-
-// Opens and closes readiness gates, of the pods as our own writes have left them.
-void AppReconciler::keep_gates(const Snapshot& snapshot, Memory& memory, PodWork& work) {
-  const WallTime now = parts_.clock.wall_now();
-  const rollout::Pods pods = memory.pending.overlay(snapshot.pods, parts_.clock.monotonic_now());
-  const rollout::GatePlan plan =
-      rollout::plan_gates(now, snapshot.app->spec, pods, snapshot.warm_up_values);
-  if (plan.next_check) work.next = std::min(work.next, from_now(now, *plan.next_check));
-  int errors = 0;
-  for (const auto& change : plan.changes) {
-    const std::string& pod = change.pod->metadata.name;
-    if (auto done = write_gate(parts_.client, parts_.clock, change, memory.pending); !done) {
-      if (is_late(done.error())) continue;
-      if (is_refusal(done.error())) {
-        // One pod that cannot be changed holds up neither the others nor the app.
-        warn(*snapshot.app, "GateNotWritten", fmt::format("pod {}: {}", pod, done.error().message));
-        continue;
-      }
-      if (!work.error) work.error = done.error();
-      if (++errors == kMostPodErrors) return;
-      continue;
-    }
-    log_info(change.warm ? "pod is warm" : "pod is taken out of service",
-             {{"app", text_of(snapshot.app->metadata.key())},
-              {"pod", pod},
-              {"reason", change.reason}});
-  }
-}
-
-// Pods that were to go and are needed after all serve again: no new pod could so soon.
-void AppReconciler::release(const Snapshot& snapshot, const rollout::Pods& pods, Memory& memory, PodWork& work) {
-  for (const auto& pod : pods) {
-    const auto done = annotate(parts_.client, parts_.clock, *pod,
-                               {{api::kDrainingSinceAnnotation, std::nullopt}, {api::kDeletionCostAnnotation, std::nullopt}},
-                               memory.pending);
-    if (!done && !work.error) work.error = done.error();
-  }
-  if (!pods.empty()) keep_gates(snapshot, memory, work);
-}
-
-// Marks the pods that are to go, and the outliers, and takes them out of service. False if a pod that is
-// to go is not marked.
-bool AppReconciler::set_aside(const Snapshot& snapshot, const std::vector<rollout::Mark>& marks,
-                              const std::vector<rollout::Eject>& ejects, Memory& memory, PodWork& work) {
-  bool all_marked = true;
-  for (const auto& [pod, since, cost] : marks) {
-    const auto done = annotate(parts_.client, parts_.clock, *pod,
-                               {{api::kDrainingSinceAnnotation, format_rfc3339_micro(since)},
-                                {api::kDeletionCostAnnotation, std::to_string(cost)}},
-                               memory.pending);
-    if (done) continue;
-    all_marked = false;
-    if (is_refusal(done.error())) {
-      warn(*snapshot.app, "PodNotMarked", fmt::format("pod {}: {}", pod->metadata.name, done.error().message));
-    }
-    if (!work.error) work.error = done.error();
-  }
-  for (const auto& [pod, ejection] : ejects) {
-    const auto done = annotate(parts_.client, parts_.clock, *pod,
-                               {{api::kEjectionAnnotation, api::encode_ejection(ejection)}}, memory.pending);
-    if (done) {
-      const auto out_for = rollout::ejected_until(ejection) - ejection.time;
-      warn(*snapshot.app, "PodOutlier", fmt::format("pod {} is out of service for {}: {}", pod->metadata.name,
-                                                    format_duration(out_for), ejection.why));
-    } else if (!work.error && !is_late(done.error())) {
-      work.error = done.error();
-    }
-  }
-  if (!marks.empty() || !ejects.empty()) keep_gates(snapshot, memory, work);
-  return all_marked;
 }
 
 // Who is to be ejected; the others are told only.
@@ -726,13 +645,14 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   const WallTime now = parts_.clock.wall_now();
   Snapshot snapshot = observe(app, *memory);
 
-  PodWork work;
-  keep_gates(snapshot, *memory, work);
+  PodWrites pods(parts_.client, parts_.clock, snapshot, memory->pending,
+                 [&](std::string reason, std::string message) { warn(*app, std::move(reason), std::move(message)); });
+  pods.keep_gates();
   snapshot.pods = memory->pending.overlay(std::move(snapshot.pods), parts_.clock.monotonic_now());
   if (!app->problems.empty()) {
     if (auto done = report_invalid(snapshot, *memory); !done) return tl::unexpected(done.error());
-    if (work.error) return tl::unexpected(*work.error);
-    return work.next;
+    if (pods.error) return tl::unexpected(*pods.error);
+    return pods.next;
   }
   subscribe_metrics(snapshot, *memory);
   // Each interval's samples wake the app; the timer is for when they do not come.
@@ -742,8 +662,8 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
       snapshot.unasked &&
       parts_.clock.monotonic_now() < memory->subscribed_at + kFirstAnswerPatience;
   if (unasked && !snapshot.replica_sets.empty()) {
-    if (work.error) return tl::unexpected(*work.error);
-    return std::min(next, work.next);
+    if (pods.error) return tl::unexpected(*pods.error);
+    return std::min(next, pods.next);
   }
   for (const auto& replica_set : snapshot.replica_sets) {
     if (label_or_empty(replica_set->metadata, api::kRevisionLabel) == snapshot.updated_revision &&
@@ -795,7 +715,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     plan.actions = std::move(scale_down.actions);
   }
   const auto ejects = look_at_outliers(snapshot, decision.outliers, *memory);
-  release(snapshot, scale_down.releases, *memory, work);
+  pods.release(scale_down.releases);
 
   // --- report, and act ----------------------------------------------------------------------------
   const api::ScalableAppStatus status = build_status(now, snapshot, decision, plan, schedule_problems);
@@ -832,14 +752,14 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   announce(now, snapshot, plan, std::move(observation), std::move(before), std::move(decision), *memory);
 
-  if (!set_aside(snapshot, scale_down.marks, ejects, *memory, work)) drop_scale_downs(plan.actions);
+  if (!pods.set_aside(scale_down.marks, ejects)) drop_scale_downs(plan.actions);
   if (change) {
     next_write = write_status(*app, status, *memory, Urgency::kMakesWay);
     if (!next_write) return next_write;
   } else if (auto done = act(snapshot, plan, *memory); !done) {
     return tl::unexpected(done.error());
   }
-  if (work.error) return tl::unexpected(*work.error);
+  if (pods.error) return tl::unexpected(*pods.error);
   if (memory->refusal) {
     const auto wait = memory->refusal->retry_at - parts_.clock.monotonic_now();
     next = std::min(next, memory->refusal->is_told
@@ -848,7 +768,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   if (plan.next_check) next = std::min(next, from_now(now, *plan.next_check));
   if (scale_down.next_check) next = std::min(next, from_now(now, *scale_down.next_check));
-  next = std::min(next, work.next);
+  next = std::min(next, pods.next);
   return std::min(next, std::max(kSoonest, *next_write));
 }
 

@@ -41,7 +41,6 @@
 #include "operator/platform/time_zone.h"
 #include "operator/rollout/ejections.h"
 #include "operator/rollout/plan.h"
-#include "operator/rollout/scale_down.h"
 #include "operator/scaling/decide.h"
 
 namespace scalableapp::controller {
@@ -84,15 +83,6 @@ class AppReconciler {
   void unsubscribe(const api::ObjectKey& key);
   std::vector<std::string> foresee(const Snapshot& snapshot, WallTime now, Memory& memory,
                                    scaling::Observation& observation);
-  // What writing to pods leaves to do.
-  struct PodWork {
-    milliseconds next = milliseconds::max();  // When a gate will have to change.
-    std::optional<Error> error;               // The first one that asks for a retry.
-  };
-  void keep_gates(const Snapshot& snapshot, Memory& memory, PodWork& work);
-  void release(const Snapshot& snapshot, const rollout::Pods& pods, Memory& memory, PodWork& work);
-  bool set_aside(const Snapshot& snapshot, const std::vector<rollout::Mark>& marks,
-                 const std::vector<rollout::Eject>& ejects, Memory& memory, PodWork& work);
   std::vector<rollout::Eject> look_at_outliers(const Snapshot& snapshot, const std::vector<scaling::Outlier>& outliers,
                                                Memory& memory);
   Result<void> avoid_collision(const Snapshot& snapshot, Memory& memory);

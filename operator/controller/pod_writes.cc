@@ -2,12 +2,22 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "operator/api/scalable_app.h"
+#include "operator/platform/log.h"
 
 namespace scalableapp::controller {
 namespace {
+
+// After so many pods that could not be written the server is in trouble, not the pod.
+constexpr int kMostPodErrors = 2;
+
+// The pod is gone, or another one bears its name, or it has changed: the cache will say so.
+bool is_late(const Error& error) {
+  return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kConflict;
+}
 
 Result<void> patch(kube::Client& client, const Clock& clock, const api::ObjectMeta& pod, const nlohmann::json& body,
                    kube::PatchKind kind, std::string_view subresource, PendingWrites& pending) {
@@ -21,11 +31,18 @@ Result<void> patch(kube::Client& client, const Clock& clock, const api::ObjectMe
 
 }  // namespace
 
-Result<void> write_gate(kube::Client& client, const Clock& clock, const rollout::GateChange& change,
-                        PendingWrites& pending) {
+milliseconds from_now(WallTime now, WallTime at) {
+  return std::max(kSoonest, std::chrono::duration_cast<milliseconds>(at - now));
+}
+
+bool is_refusal(const Error& error) {
+  return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kForbidden;
+}
+
+Result<void> PodWrites::write_gate(const rollout::GateChange& change) {
   const api::ObjectMeta& pod = change.pod->metadata;
   // Never before the containers were ready by the node's clock, or it would look like a restart.
-  const WallTime now = clock.wall_now();
+  const WallTime now = clock_.wall_now();
   const WallTime since = std::max(now, change.pod->containers_ready_since.value_or(now));
   const nlohmann::json condition{{"type", api::kWarmGate},
                                  {"status", change.warm ? "True" : "False"},
@@ -34,23 +51,85 @@ Result<void> write_gate(kube::Client& client, const Clock& clock, const rollout:
                                  {"lastTransitionTime", format_rfc3339(since)}};
   const nlohmann::json body{{"metadata", {{"uid", pod.uid}}},
                             {"status", {{"conditions", nlohmann::json::array({condition})}}}};
-  return patch(client, clock, pod, body, kube::PatchKind::kStrategic, "status", pending);
+  return patch(client_, clock_, pod, body, kube::PatchKind::kStrategic, "status", pending_);
 }
 
-Result<void> annotate(kube::Client& client, const Clock& clock, const api::Pod& pod, const Annotations& annotations,
-                      PendingWrites& pending) {
+Result<void> PodWrites::annotate(const api::Pod& pod, const Annotations& annotations) {
   nlohmann::json values = nlohmann::json::object();
   for (const auto& [name, value] : annotations) values[name] = value ? nlohmann::json(*value) : nlohmann::json();
   const nlohmann::json body{
       {"metadata",
        {{"uid", pod.metadata.uid}, {"resourceVersion", pod.metadata.resource_version}, {"annotations", values}}}};
-  auto done = patch(client, clock, pod.metadata, body, kube::PatchKind::kMerge, {}, pending);
+  auto done = patch(client_, clock_, pod.metadata, body, kube::PatchKind::kMerge, {}, pending_);
   if (!done && done.error().code == ErrorCode::kNotFound) return fail(ErrorCode::kConflict, done.error().message);
   return done;
 }
 
-bool is_late(const Error& error) {
-  return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kConflict;
+void PodWrites::keep_gates() {
+  const WallTime now = clock_.wall_now();
+  const rollout::Pods pods = pending_.overlay(snapshot_.pods, clock_.monotonic_now());
+  const rollout::GatePlan plan =
+      rollout::plan_gates(now, snapshot_.app->spec, pods, snapshot_.warm_up_values);
+  if (plan.next_check) next = std::min(next, from_now(now, *plan.next_check));
+  int errors = 0;
+  for (const auto& change : plan.changes) {
+    const std::string& pod = change.pod->metadata.name;
+    if (auto done = write_gate(change); !done) {
+      if (is_late(done.error())) continue;
+      if (is_refusal(done.error())) {
+        // One pod that cannot be changed holds up neither the others nor the app.
+        warn_("GateNotWritten", fmt::format("pod {}: {}", pod, done.error().message));
+        continue;
+      }
+      if (!error) error = done.error();
+      if (++errors == kMostPodErrors) return;
+      continue;
+    }
+    log_info(change.warm ? "pod is warm" : "pod is taken out of service",
+             {{"app", api::to_string(snapshot_.app->metadata.key())},
+              {"pod", pod},
+              {"reason", change.reason}});
+  }
+}
+
+void PodWrites::release(const rollout::Pods& pods) {
+  int errors = 0;
+  for (const auto& pod : pods) {
+    const auto done =
+        annotate(*pod, {{api::kDrainingSinceAnnotation, std::nullopt}, {api::kDeletionCostAnnotation, std::nullopt}});
+    if (done) continue;
+    if (!error) error = done.error();
+    if (!is_late(done.error()) && ++errors == kMostPodErrors) break;
+  }
+  if (!pods.empty()) keep_gates();
+}
+
+bool PodWrites::set_aside(const std::vector<rollout::Mark>& marks, const std::vector<rollout::Eject>& ejects) {
+  bool all_marked = true;
+  int errors = 0;
+  for (const auto& [pod, since, cost] : marks) {
+    const auto done = annotate(*pod, {{api::kDrainingSinceAnnotation, format_rfc3339_micro(since)},
+                                      {api::kDeletionCostAnnotation, std::to_string(cost)}});
+    if (done) continue;
+    all_marked = false;
+    if (is_refusal(done.error())) {
+      warn_("PodNotMarked", fmt::format("pod {}: {}", pod->metadata.name, done.error().message));
+    }
+    if (!error) error = done.error();
+    if (!is_late(done.error()) && ++errors == kMostPodErrors) break;
+  }
+  for (const auto& [pod, ejection] : ejects) {
+    const auto done = annotate(*pod, {{api::kEjectionAnnotation, api::encode_ejection(ejection)}});
+    if (done) {
+      const auto out_for = rollout::ejected_until(ejection) - ejection.time;
+      warn_("PodOutlier", fmt::format("pod {} is out of service for {}: {}", pod->metadata.name,
+                                      format_duration(out_for), ejection.why));
+    } else if (!error && !is_late(done.error())) {
+      error = done.error();
+    }
+  }
+  if (!marks.empty() || !ejects.empty()) keep_gates();
+  return all_marked;
 }
 
 }  // namespace scalableapp::controller

@@ -1,30 +1,62 @@
-// What the operator writes to pods: the condition of their gate, and its annotations (that they are to
-// go, that they were ejected). Blocking; the answers go to `pending`, so that the next look at the pods
-// knows of them.
+// What one reconcile writes to an app's pods: the condition of their gate, and its annotations (that they
+// are to go, that they were ejected). What is to be written, rollout/ says. Blocking; the answers go to
+// `pending`, so that the next look at the pods knows of them. One thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "operator/controller/pending_writes.h"
+#include "operator/controller/snapshot.h"
 #include "operator/kube/client.h"
 #include "operator/platform/clock.h"
+#include "operator/rollout/ejections.h"
 #include "operator/rollout/gates.h"
+#include "operator/rollout/scale_down.h"
 
 namespace scalableapp::controller {
 
-// To whatever pod of this uid there is now.
-Result<void> write_gate(kube::Client& client, const Clock& clock, const rollout::GateChange& change,
-                        PendingWrites& pending);
+// The soonest that an app is looked at again, save on an error.
+inline constexpr milliseconds kSoonest{50};
+milliseconds from_now(WallTime now, WallTime at);
 
-// No value: the annotation goes. kConflict if the pod is gone, or is not as it was
-// seen any more.
-using Annotations = std::map<std::string, std::optional<std::string>>;
-Result<void> annotate(kube::Client& client, const Clock& clock, const api::Pod& pod, const Annotations& annotations,
-                      PendingWrites& pending);
+// Not now and not by repeating it: the object is wrong, or quota, RBAC or a webhook say no.
+bool is_refusal(const Error& error);
 
-// The pod is gone, or another one bears its name, or it has changed: the cache will say so.
-bool is_late(const Error& error);
+class PodWrites {
+ public:
+  // Tells a Warning event: its reason and its message.
+  using Warn = std::function<void(std::string reason, std::string message)>;
+  // All references must outlive it.
+  PodWrites(kube::Client& client, const Clock& clock, const Snapshot& snapshot, PendingWrites& pending, Warn warn)
+      : client_(client), clock_(clock), snapshot_(snapshot), pending_(pending), warn_(std::move(warn)) {}
+
+  // Opens and closes readiness gates, of the pods as our own writes have left them.
+  void keep_gates();
+  // Pods that were to go and are needed after all serve again: no new pod could so soon.
+  void release(const rollout::Pods& pods);
+  // Marks the pods that are to go, and the outliers, and takes them out of service. False if a pod that is
+  // to go is not marked.
+  bool set_aside(const std::vector<rollout::Mark>& marks, const std::vector<rollout::Eject>& ejects);
+
+  milliseconds next = milliseconds::max();  // When a gate will have to change.
+  std::optional<Error> error;               // The first one that asks for a retry.
+
+ private:
+  // No value: the annotation goes. kConflict if the pod is gone, or is not as it was seen any more.
+  using Annotations = std::map<std::string, std::optional<std::string>>;
+  Result<void> annotate(const api::Pod& pod, const Annotations& annotations);
+  // To whatever pod of this uid there is now.
+  Result<void> write_gate(const rollout::GateChange& change);
+
+  kube::Client& client_;
+  const Clock& clock_;
+  const Snapshot& snapshot_;
+  PendingWrites& pending_;
+  Warn warn_;
+};
 
 }  // namespace scalableapp::controller

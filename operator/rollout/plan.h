@@ -14,7 +14,7 @@
 // The two bounds, as apps/v1 Deployment has them, on the count wanted *now*:
 //   pods asked for <= wanted + maxSurge (percent rounds up)
 //   available      >= wanted - maxUnavailable (percent rounds down; 1 if both would be 0)
-// A pod is available when it serves (Ready, warm gate included) and has for minReadySeconds.
+// Pods that drain count as gone, as terminating ones do. A pod is available when it serves (Ready, warm gate included) and has for minReadySeconds.
 // A burst during a rollout goes to the new revision once it has an available pod, before that to the
 // old one: capacity is never bet on pods nobody has seen serve.
 #pragma once
@@ -33,7 +33,7 @@ struct PodFacts {
   std::string name;
   bool serving = false;
   std::optional<WallTime> ready_since;
-  bool terminating = false;
+  bool terminating = false;  // Or draining (scale_down.h): on its way out.
   std::string trouble;  // In the kubelet's words; empty: none.
   int restart_count = 0;
   WallTime created{};
@@ -45,7 +45,7 @@ struct RevisionState {
   std::string name;  // Of the ReplicaSet.
   std::string uid;
   std::string resource_version;
-  int spec_replicas = 0;
+  int spec_replicas = 0;  // Without pods that drain: kept_replicas (scale_down.h).
   WallTime created{};
   std::string failure;  // Why its pods cannot be created (quota, admission); empty: none.
   std::optional<WallTime> failure_since;  // Absent: since the ReplicaSet was created.

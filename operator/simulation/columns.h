@@ -15,8 +15,8 @@
 
 namespace scalableapp::simulation {
 
-// The run begins so long before its trace, with the first row's values, and nothing is scaled before
-// the trace begins: windows are full by then, and what can be learned is learned.
+// The run begins so long before its trace, with the first row's values, and nothing is scaled
+// before the trace begins: windows are full by then, and what can be learned is learned.
 inline constexpr milliseconds kPreRoll{300'000};
 
 // What the metrics of type Prometheus say.
@@ -44,7 +44,7 @@ class Arrivals {
     while (begin < end) {
       while (row_ + 1 < rows_ && row_begin(row_ + 1) <= begin) ++row_;
       const bool is_before = begin < kPreRollSeconds;
-      const double row_end = is_before              ? kPreRollSeconds
+      const double row_end = is_before          ? kPreRollSeconds
                              : row_ + 1 < rows_ ? row_begin(row_ + 1)
                                                 : std::numeric_limits<double>::infinity();
       const double stop = std::min(end, row_end);

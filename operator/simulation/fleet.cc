@@ -54,14 +54,17 @@ int Fleet::take_back(milliseconds now, int count) {
   while (taken < count) {
     Pod* latest = nullptr;
     for (const auto& pod : pods_) {
-      if (pod->phase != Phase::kDraining || now >= pod->drain_began + options_.times.drain) continue;
+      if (pod->phase != Phase::kDraining) continue;
+      if (now >= pod->drain_began + options_.times.drain) continue;
       if (latest == nullptr || pod->drain_began > latest->drain_began) latest = pod.get();
     }
     if (latest == nullptr) break;
     ++taken;
     latest->phase = Phase::kServing;
     latest->drain_began = kNever;
-    if (options_.is_queue) queue_.take_back_servers(latest->counters, options_.concurrency, in_seconds(now));
+    if (!options_.is_queue) continue;
+    queue_.advance(in_seconds(now));
+    queue_.take_back_servers(latest->counters, options_.concurrency, in_seconds(now));
   }
   list_serving();
   return taken;

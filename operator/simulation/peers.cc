@@ -226,8 +226,8 @@ class Hpa final : public Scaler {
       proposals_.push_back(proposal(now, metric, fleet, metrics, is_active));
     }
     if (current > 0) {
-      choice_.replicas =
-          behavior_.next(now, current, proposals_, lowest, std::max(lowest, spec_.max_replicas), is_acted_on);
+      choice_.replicas = behavior_.next(now, current, proposals_, lowest,
+                                        std::max(lowest, spec_.max_replicas), is_acted_on);
     }
     // Every other sync stands for KEDA's own loop.
     if (is_keda_ && (now - first()) % kKedaPolling == milliseconds{0}) {
@@ -296,7 +296,7 @@ class Hpa final : public Scaler {
     if (choice_.replicas == current) return;
     choice_.message = fmt::format("{} -> {}:", current, choice_.replicas);
     for (std::size_t i = 0; i < proposals_.size(); ++i) {
-      choice_.message += fmt::format(" {} {}", spec_.metrics[i].name,
+      choice_.message += fmt::format("{} {} {}", i == 0 ? "" : ",", spec_.metrics[i].name,
                                      proposals_[i] ? fmt::format("needs {}", *proposals_[i])
                                                    : "has no value");
     }

@@ -46,7 +46,7 @@ struct Counters {
   std::array<std::uint32_t, kBuckets> buckets{};  // Of the durations.
 };
 
-// What became of the requests that arrived from second `origin` on; the ones before are not counted.
+// What became of the requests that arrived from second `origin` on; those before do not count.
 class Outcomes {
  public:
   // judges_wait: the target is for the time until a request is begun, not until it is answered.

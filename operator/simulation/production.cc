@@ -15,7 +15,11 @@ class Production final : public Scaler {
  public:
   Production(const api::ScalableAppSpec& spec, const Workload& workload,
              const PrometheusColumns& columns, const Options& options)
-      : spec_(spec), workload_(workload), columns_(columns), options_(options), begin_(options.start - kPreRoll) {
+      : spec_(spec),
+        workload_(workload),
+        columns_(columns),
+        options_(options),
+        begin_(options.start - kPreRoll) {
     spec_.paused = false;  // In a simulation every decision is carried out.
     observation_.readings.resize(spec_.metrics.size());
     load_.start = begin_;

@@ -157,6 +157,7 @@ class Record {
     if (choice.replicas != from) {
       const int direction = choice.replicas > from ? 1 : -1;
       ++result_.scale_events;
+      result_.max_replicas = std::max(result_.max_replicas, choice.replicas);
       if (direction == -direction_) ++result_.direction_changes;
       direction_ = direction;
     } else if (choice.reason == reason_ || choice.message.empty()) {
@@ -285,7 +286,8 @@ Result<PolicyResult> simulate(const api::ScalableApp& app, const Trace& trace,
   const double length = end_seconds(trace) - trace.seconds[0];
   const auto total_seconds = static_cast<std::size_t>(std::ceil(length));
   const auto most_points = static_cast<std::size_t>(std::max(1, options.max_points));
-  const std::size_t stretch = std::max<std::size_t>(1, (total_seconds + most_points - 1) / most_points);
+  const std::size_t stretch =
+      std::max<std::size_t>(1, (total_seconds + most_points - 1) / most_points);
 
   PolicyResult result;
   result.name = to_string(policy);
@@ -313,8 +315,9 @@ Result<PolicyResult> simulate(const api::ScalableApp& app, const Trace& trace,
   MetricsModel metrics(in_ticks(workload.scrape_seconds), scaler->longest_window(),
                        workload.cpu_seconds_per_request);
   const int initial = initial_replicas(spec, trace, workload, policy, options);
-  Arrivals arrivals(trace, workload,
-                    kFirstUse * initial * workload.concurrency / first_service_seconds(trace, workload));
+  const double carried =
+      kFirstUse * initial * workload.concurrency / first_service_seconds(trace, workload);
+  Arrivals arrivals(trace, workload, carried);
   Record record(result, stretch, options);
   fleet.begin(initial);
 
@@ -330,8 +333,8 @@ Result<PolicyResult> simulate(const api::ScalableApp& app, const Trace& trace,
     }
     if (now == kPreRoll) before = fleet.replica_seconds(now);
     if (now >= kPreRoll && now % seconds{1} == milliseconds{0}) {
-      record.second(static_cast<std::size_t>((now - kPreRoll) / seconds{1}), fleet.desired(), fleet.serving(),
-                    fleet.waiting());
+      record.second(static_cast<std::size_t>((now - kPreRoll) / seconds{1}), fleet.desired(),
+                    fleet.serving(), fleet.waiting());
     }
     if (now >= next_decision) {
       next_decision += scaler->interval();
@@ -360,19 +363,19 @@ int load_turns(const Trace& trace) {
   const auto total = static_cast<std::size_t>(std::ceil(end));
   std::vector<double> sums(total + 1);
   std::size_t row = 0;
-  for (std::size_t i = 0; i < total; ++i) {
+  for (std::size_t second = 0; second < total; ++second) {
     // Rows shorter than a second count with what they last.
-    const auto begin = static_cast<double>(i);
+    const auto begin = static_cast<double>(second);
     double sum = 0, at = begin;
     while (at < begin + 1) {
-      while (row + 1 < trace.seconds.size() && trace.seconds[row + 1] - trace.seconds[0] <= at) ++row;
-      const double next = row + 1 < trace.seconds.size()
-                              ? std::min(begin + 1, trace.seconds[row + 1] - trace.seconds[0])
-                              : begin + 1;
+      const auto begin_of = [&](std::size_t i) { return trace.seconds[i] - trace.seconds[0]; };
+      while (row + 1 < trace.seconds.size() && begin_of(row + 1) <= at) ++row;
+      const double next =
+          row + 1 < trace.seconds.size() ? std::min(begin + 1, begin_of(row + 1)) : begin + 1;
       sum += trace.requests_per_second[row] * (next - at);
       at = next;
     }
-    sums[i + 1] = sums[i] + sum;
+    sums[second + 1] = sums[second] + sum;
   }
   const std::size_t window = std::min(kTurnWindow, total);
   std::vector<double> means;

@@ -37,8 +37,8 @@ struct Workload {
   double service_seconds = 0.040;  // Mean time that a request, or a job, takes when it is its turn.
   double service_cv = 0.3;         // Its standard deviation over its mean; lognormal. 0: constant.
   int concurrency = 4;             // What a pod serves at a time; the rest waits in the pod.
-  int queue_limit = 512;           // So many may wait in a pod, more are refused (503) and count as
-                                   // missed. 0: no limit. Not for jobs, whose queue takes any number.
+  int queue_limit = 512;           // So many may wait in a pod; more are refused, which counts as
+                                   // missed. 0: no limit. Jobs: their queue takes any number.
   double cpu_seconds_per_request = 0.001;
   double startup_seconds = 4;      // Created -> containers ready, drawn within 20 %.
   double warmup_seconds = 3;       // Then until it is ready, beside spec.readiness.minWarmSeconds.

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -162,6 +163,21 @@ TEST(Simulation, AColumnFeedsTheMetricOfItsName) {
   const Trace trace = trace_of("0,10,20\n60,10,120\n120,10,120\n", ",orders");
   for (const Policy policy : {Policy::kScalableApp, Policy::kHpa}) {
     EXPECT_EQ(run(app, trace, policy).max_replicas, 12);
+  }
+}
+
+TEST(Simulation, AQueueAppMayGoToZeroAndComeBack) {
+  api::ScalableApp app = worker();
+  app.spec.min_replicas = 0;
+  app.spec.idle_seconds = 60;
+  const Trace trace = trace_of("0,5\n60,0\n900,5\n1200,5\n");
+  for (const Policy policy : kAll) {
+    const PolicyResult result = run(app, trace, policy, jobs());
+    int lowest = 1000;
+    for (const Point& point : result.points) lowest = std::min(lowest, point.replicas_desired);
+    EXPECT_EQ(lowest, policy == Policy::kHpa ? 1 : 0) << result.name;  // HPA has no way back.
+    EXPECT_GT(result.points.back().replicas_serving, 0) << result.name;
+    EXPECT_EQ(result.failed, 0) << result.name;
   }
 }
 

@@ -80,7 +80,8 @@ class Reader {
       const std::string_view column = i == 0 ? kSeconds : i == 1 ? kRate : names_[i - 2];
       const auto value = number(cells[i]);
       if (!value || *value < 0) {
-        return wrong(line, fmt::format("{}: {} is not a number from 0 on", column, quoted(cells[i])));
+        return wrong(line,
+                     fmt::format("{}: {} is not a number from 0 on", column, quoted(cells[i])));
       }
       values.push_back(*value);
     }
@@ -125,7 +126,8 @@ Result<Trace> parse_trace(std::string name, std::string_view csv) {
     csv.remove_prefix(std::min(end + 1, csv.size()));
     ++line;
     if (text.empty() || text.front() == '#') continue;
-    const auto read = has_header ? reader.row(line, cells_of(text)) : reader.header(line, cells_of(text));
+    const auto cells = cells_of(text);
+    const auto read = has_header ? reader.row(line, cells) : reader.header(line, cells);
     if (!read) return tl::unexpected(read.error());
     has_header = true;
   }

@@ -31,11 +31,13 @@ TEST(Trace, NamesTheLineThatIsWrong) {
   };
   const Case cases[] = {
       {"", "load.csv line 1: the header seconds,requests_per_second is missing"},
-      {"time,rps\n0,1\n", "load.csv line 1: the header must begin with seconds,requests_per_second"},
+      {"time,rps\n0,1\n",
+       "load.csv line 1: the header must begin with seconds,requests_per_second"},
       {"seconds\n0\n", "load.csv line 1: the header must begin with seconds,requests_per_second"},
       {"seconds,requests_per_second\n", "load.csv line 2: at least one row must follow the header"},
       {"seconds,requests_per_second,\n0,1,2\n", "load.csv line 1: column 3 has no name"},
-      {"seconds,requests_per_second,a,a\n0,1,2,3\n", "load.csv line 1: column \"a\" is there twice"},
+      {"seconds,requests_per_second,a,a\n0,1,2,3\n",
+       "load.csv line 1: column \"a\" is there twice"},
       {"seconds,requests_per_second\n0,1\n1,2,3\n",
        "load.csv line 3: has 3 values where the header has 2 columns"},
       {"seconds,requests_per_second\n0,1\n\n1,many\n",
@@ -50,7 +52,8 @@ TEST(Trace, NamesTheLineThatIsWrong) {
        "load.csv line 2: requests_per_second: \"\" is not a number from 0 on"},
       {"seconds,requests_per_second\n0,1\n0,2\n",
        "load.csv line 3: seconds: 0 comes after 0; they must ascend"},
-      {"seconds,requests_per_second\n1e9,1\n", "load.csv line 2: seconds: 1000000000 is over 100 days"},
+      {"seconds,requests_per_second\n1e9,1\n",
+       "load.csv line 2: seconds: 1000000000 is over 100 days"},
       {"seconds,requests_per_second\n0,2e6\n",
        "load.csv line 2: requests_per_second: 2000000 is over 1000000"},
   };
