@@ -8,6 +8,7 @@
 #include <optional>
 #include <thread>
 
+#include "operator/plugin/advisor.h"
 #include "operator/plugin/files.h"
 #include "operator/plugin/manifest.h"
 #include "operator/plugin/plot.h"
@@ -32,6 +33,9 @@ Result<simulation::PolicyResult> play_policy(const api::ScalableApp& app,
   simulation::Options run;
   run.initial_replicas = options.initial_replicas;
   if (options.start) run.start = *options.start;
+  if (policy == simulation::Policy::kScalableApp) {
+    run.advisor = make_advisor(app.spec, options.workload);
+  }
   return simulation::simulate(app, trace, options.workload, policy, run);
 }
 
@@ -99,6 +103,11 @@ Result<Manifest> load_manifest(const std::string& path) {
   if (!text) return tl::unexpected(text.error());
   auto app = read_manifest(*text, path);
   if (!app) return tl::unexpected(app.error());
+  std::string problems;
+  for (const std::string& problem : schedule_problems_of(app->spec, simulation::Options().start)) {
+    problems += fmt::format("{}{}: {}", problems.empty() ? "" : "\n", path, problem);
+  }
+  if (!problems.empty()) return fail(ErrorCode::kInvalid, problems);
   return Manifest{std::move(*text), std::move(*app)};
 }
 
