@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -377,6 +378,53 @@ TEST(MissingMetrics, AreNamedInTheConditions) {
   EXPECT_EQ(active.message, "backlog (the value is nan); latency (HTTP 503)");
   EXPECT_EQ(decision.conditions[2].type, "MetricsAvailable");
   EXPECT_EQ(decision.conditions[2].message, active.message);
+}
+
+// --- latency that is not for want of replicas
+// ---------------------------------------------------------------------------------------
+
+TEST(LatencyNotCapacityBound, IsAConditionThatComesAndGoes) {
+  auto spec = app({test::latency()}, test::unlimited_behavior(), 1, 100);
+  api::ScalingHistory history;
+  int replicas = 6, most = 6;
+  int second = 0;
+  const auto live = [&](double seconds_each, int for_seconds) {
+    Decision decision;
+    for (const int end = second + for_seconds; second < end; second += 2) {
+      MetricReading latency = reading("latency", 2 * seconds_each);
+      for (int i = 0; i < replicas; ++i) {
+        const double rate = 200.0 / replicas;
+        latency.loads[fmt::format("pod-{}", i)] = {.requests_per_second = rate,
+                                                   .concurrency = rate * seconds_each,
+                                                   .quantile_seconds = 2 * seconds_each};
+      }
+      latency.in_flight = 200 * seconds_each;
+      decision = decide(kNow + seconds{second}, spec, test::observe(replicas, {latency}), history);
+      history = decision.history;
+      replicas = decision.replicas;
+      most = std::max(most, replicas);
+    }
+    const auto found = std::ranges::find(decision.conditions, "LatencyNotCapacityBound", &api::Condition::type);
+    return found == decision.conditions.end() ? api::Condition{} : *found;
+  };
+  EXPECT_EQ(live(0.05, 300).status, ConditionStatus::kFalse);
+  const int usual = replicas;
+  most = replicas;
+  const api::Condition condition = live(0.6, 300);
+  EXPECT_EQ(condition.status, ConditionStatus::kTrue);
+  EXPECT_EQ(condition.reason, "ReplicasDoNotHelp");
+  EXPECT_THAT(condition.message, HasSubstr("latency stays over its target of 200ms"));
+  EXPECT_LE(most, 2 * usual + 2);
+  EXPECT_EQ(live(0.05, 60).status, ConditionStatus::kFalse);
+}
+
+TEST(LatencyNotCapacityBound, IsNoConditionOfAppsWithoutTheBuiltInLatency) {
+  auto own = test::latency();
+  own.query = "histogram_quantile(...)";
+  for (const auto& metric : {own, test::cpu(), test::backlog()}) {
+    const Decision decision = decide(kNow, app({metric}), test::observe(3, {}), {});
+    EXPECT_EQ(decision.conditions.size(), 3U) << metric.name;
+  }
 }
 
 // --- report

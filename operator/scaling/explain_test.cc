@@ -1,8 +1,8 @@
 #include "operator/scaling/explain.h"
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 
 #include "operator/scaling/test_support.h"
 
@@ -15,6 +15,8 @@ using test::percent;
 using test::reading;
 using test::rules;
 using test::Timeline;
+using testing::EndsWith;
+using testing::MatchesRegex;
 
 MetricReading cpu_of(int pod_count, double utilization) {
   MetricReading reading{.name = "cpu"};
@@ -117,6 +119,82 @@ TEST(Sentence, SaysWhenNobodyActs) {
   spec.paused = true;
   EXPECT_EQ(said(spec, test::observe(3, {reading("latency", 0.4)})),
             "paused: 3 -> 6: latency 400ms over 200ms needs 6");
+}
+
+MetricReading served(double rate, double quantile, double mean = 0.05) {
+  MetricReading latency = reading("latency", quantile);
+  for (int i = 0; i < 4; ++i) {
+    latency.loads[fmt::format("pod-{}", i)] = {.requests_per_second = rate / 4,
+                                               .concurrency = rate / 4 * mean,
+                                               .quantile_seconds = quantile};
+  }
+  return latency;
+}
+api::MetricMemory experience(double servers = 4) {
+  api::MetricMemory memory{.name = "latency"};
+  memory.service_seconds = 0.05;
+  memory.quantile_seconds = 0.1;
+  memory.servers = servers;
+  memory.proven_rate = 50;
+  memory.learned_until = kNow - seconds{60};
+  return memory;
+}
+
+TEST(Sentence, OfALatencyByItsModelNamesTheLoad) {
+  api::ScalingHistory history;
+  history.metrics = {experience()};
+  const auto spec = app({test::latency()});
+  const auto message = [&](const MetricReading& latency) {
+    return decide(kNow, spec, test::observe(4, {latency}), history).message;
+  };
+  EXPECT_THAT(message(served(800, 0.34)), MatchesRegex("4 -> [0-9]+: latency 340ms over 200ms needs [0-9]+ "
+                                                       "at 800 req/s"));
+  EXPECT_THAT(message(served(20, 0.11)), MatchesRegex("4 -> [0-9]+: latency 110ms within 200ms needs [0-9]+ "
+                                                      "at 20 req/s"));
+  EXPECT_EQ(message(served(190, 0.13)), "stays at 4: latency 130ms within 200ms at 190 req/s");
+}
+
+TEST(Sentence, OfALatencyThatReplicasDoNotMendSaysSo) {
+  api::ScalingHistory history;
+  history.metrics = {experience(0)};
+  api::MetricMemory& memory = history.metrics[0];
+  memory.not_capacity_bound = true;
+  memory.trial_rate = 50;
+  memory.trial_since = memory.over_since = kNow - seconds{60};
+  const Decision decision =
+      decide(kNow, app({test::latency()}), test::observe(4, {served(200, 0.9, 0.5)}), history);
+  EXPECT_EQ(decision.replicas, 4);
+  EXPECT_EQ(decision.message, "stays at 4: latency 900ms over 200ms is not for want of replicas");
+}
+
+TEST(Sentence, OfADrainNamesBacklogArrivalsAndTime) {
+  auto spec = app({test::backlog()});
+  spec.metrics[0].drain_seconds = 60;
+  MetricReading backlog = reading("backlog", 600);
+  backlog.arrivals_per_second = 4;
+  api::ScalingHistory history;
+  history.metrics = {{.name = "backlog", .jobs_per_second = 2}};
+  EXPECT_EQ(decide(kNow, spec, test::observe(1, {backlog}), history).message,
+            "1 -> 7: backlog 600 and 4 more a second, to be gone within 1m, needs 7");
+}
+
+TEST(Sentence, OfSchedulesZeroAndFallback) {
+  auto spec = app({test::backlog()}, test::unlimited_behavior(), 0, 20);
+  spec.idle_seconds = 0;
+  EXPECT_EQ(said(spec, test::observe(3, {reading("backlog", 0)})),
+            "3 -> 0: backlog 0 under 20 per replica needs 0");
+  EXPECT_EQ(said(spec, test::observe(0, {reading("backlog", 30)})),
+            "0 -> 2: backlog 30 over 20 per replica needs 2");
+  Observation scheduled = test::observe(0, {reading("backlog", 0)});
+  scheduled.schedules = {{"dinner", 3, std::nullopt}};
+  EXPECT_THAT(said(spec, scheduled), EndsWith("raised to 3 by the minimum of 3 of schedule dinner"));
+  scheduled.schedules = {{"night", std::nullopt, 1}};
+  scheduled.readings = {reading("backlog", 100)};
+  EXPECT_EQ(said(spec, scheduled), "0 -> 1: backlog 100 over 20 per replica needs 5; held to 1 by the maximum "
+                                   "of 1 of schedule night");
+  spec.metrics[0].fallback = api::Fallback{0, 5};
+  EXPECT_EQ(said(spec, test::observe(3, {test::missing("backlog", "HTTP 503")})),
+            "3 -> 5: backlog missing (HTTP 503), its fallback is 5");
 }
 
 TEST(Sentence, NamesThreeMetricsAtMost) {
