@@ -1,6 +1,7 @@
 #include "operator/plugin/runs.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <atomic>
@@ -8,9 +9,12 @@
 #include <optional>
 #include <thread>
 
+#include "operator/platform/time_zone.h"
 #include "operator/plugin/files.h"
 #include "operator/plugin/manifest.h"
 #include "operator/plugin/plot.h"
+#include "operator/scaling/schedule.h"
+#include "operator/simulation/advisor.h"
 
 namespace scalableapp::plugin {
 namespace {
@@ -32,6 +36,16 @@ Result<simulation::PolicyResult> play_policy(const api::ScalableApp& app,
   simulation::Options run;
   run.initial_replicas = options.initial_replicas;
   if (options.start) run.start = *options.start;
+  TimeZoneCache zones;
+  const auto problems = scaling::schedule_problems(
+      app.spec.schedules, zones.find(scaling::time_zone_names(app.spec.schedules), run.start));
+  if (!problems.empty()) {
+    return fail(ErrorCode::kInvalid, fmt::format("{}", fmt::join(problems, "; ")));
+  }
+  run.advisor = simulation::make_advisor(
+      app.spec, [&zones](const std::vector<std::string>& names, WallTime now) {
+        return zones.find(names, now);
+      });
   return simulation::simulate(app, trace, options.workload, policy, run);
 }
 
