@@ -232,6 +232,7 @@ struct MetricMemory {
   int trial_replicas = 0;
   bool not_capacity_bound = false;  // It did not help.
 
+  double load_per_second = 0;  // What comes, the mean of some 20 s: noise apart, a change is seen late.
   // QueueLength: what a busy replica gets done, jobs a second.
   double jobs_per_second = 0;
   bool operator==(const MetricMemory&) const = default;

@@ -355,6 +355,7 @@ TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
                                  .trial_rate = 0.5,
                                  .trial_replicas = 2,
                                  .not_capacity_bound = true,
+                                 .load_per_second = 0.5,
                                  .jobs_per_second = 0.5}},
                     .burst_over = time,
                     .idle_since = time,

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "operator/scaling/queueing.h"
+#include "operator/scaling/smooth_load.h"
 
 namespace scalableapp::scaling {
 namespace {
@@ -15,14 +16,13 @@ constexpr double kFewestRequests = 30;
 // A wait shorter than this share of the service time is noise.
 constexpr double kLeastWait = 0.15;
 // A replica is added for when the others would be busier than the first, and then for the second.
-constexpr double kMostUtilization = 0.85;
-constexpr double kWantedUtilization = 0.75;
+constexpr double kMostUtilization = 0.82;
+constexpr double kWantedUtilization = 0.7;
 // And when the quantile would be over the target, down to this share of it.
 constexpr double kWantedQuantile = 0.8;
 constexpr double kProbe = 1.25;  // Of the proven rate: how far down a step without a model goes.
 constexpr double kTrial = 1.2;
-constexpr double kDeviationsUp = 1;
-constexpr double kDeviationsDown = 1.5;
+constexpr double kMostVariability = 2;
 constexpr double kFewerEach = 0.93;  // The load per replica must have fallen this far to judge a trial.
 constexpr double kNoBetter = 0.85;
 constexpr double kMoreLoad = 1.25;   // Ends the verdict of a trial.
@@ -36,12 +36,17 @@ int ceil_count(double count) {
   return static_cast<int>(std::min(std::ceil(count - 1e-9), 1e6));
 }
 
+double variability_of(const api::MetricSpec& metric, const api::MetricMemory& memory) {
+  const double ratio = memory.quantile_seconds / memory.service_seconds;
+  return std::min(kMostVariability, scaling::variability_of(ratio, metric.quantile));
+}
+
 // The rate that leaves `allowed_seconds` of the quantile for waiting. A target that is not reached
 // even without a wait leaves the utilization to go by.
 double rate_within(const api::MetricSpec& metric, const api::MetricMemory& memory, double target,
                    double most_utilization) {
   const double allowed = std::max(target - memory.quantile_seconds, 0.1 * metric.target);
-  return rate_for_wait({memory.servers, memory.service_seconds}, metric.quantile, allowed,
+  return rate_for_wait({memory.servers, memory.service_seconds, variability_of(metric, memory)}, metric.quantile, allowed,
                        most_utilization);
 }
 
@@ -83,6 +88,7 @@ void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad&
   const seconds passed =
       memory.learned_until ? std::chrono::ceil<seconds>(sample_at - *memory.learned_until) : seconds{1};
   memory.learned_until = sample_at;
+  smooth_load(load.total, metric.window_seconds / 2.0, passed, memory);
   if (load.requests < kFewestRequests || !(load.rate > 0) || !(load.mean_seconds > 0)) return;
   const bool met = load.quantile_seconds <= metric.target;
   double& service = memory.service_seconds;
@@ -109,7 +115,7 @@ void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad&
     approach(memory.servers, load.rate * service, seconds{5});
   }
   if (wait > noise) {
-    const double fitted = fit_servers(load.rate, service, wait);
+    const double fitted = fit_servers(load.rate, service, variability_of(metric, memory), wait);
     if (memory.servers == 0) {
       memory.servers = fitted;
     } else if (load.is_steady) {
@@ -119,7 +125,7 @@ void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad&
     }
   } else if (load.is_steady) {
     approach(memory.quantile_seconds, load.quantile_seconds, seconds{60});
-    const double fewest = fit_servers(load.rate, service, noise);  // Fewer would have made it wait.
+    const double fewest = fit_servers(load.rate, service, variability_of(metric, memory), noise);  // Fewer would have made it wait.
     if (memory.servers > 0 && memory.servers < fewest) approach(memory.servers, fewest, seconds{10});
   }
   if (met && load.rate > memory.proven_rate && load.is_steady) {
@@ -165,22 +171,18 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
     if (!proposal.within_tolerance) proposal.replicas = std::clamp(ceil_count(needed), 1, current);
     return proposal;
   }
-  // A load that is told by few requests may be less: what comes at random varies by its root (Poisson),
-  // and the highest of a stabilization window is nearly always one of the lucky counts.
-  const double deviation = std::sqrt(load.total / (metric.window_seconds / 2.0));
-  const double certain_up = load.total - kDeviationsUp * deviation;
-  const double certain_down = std::max(0.0, load.total - kDeviationsDown * deviation);
+  const double certain = certain_load(load.total, metric.window_seconds / 2.0, memory);
   const bool waits_for_trial = memory.trial_since && !load.backs_up;
   const bool unexplained = over && memory.over_since &&
                            now >= *memory.over_since + seconds{metric.window_seconds};
-  if (ceil_count(certain_up / most) > current) {
+  if (ceil_count(certain / most) > current) {
     if (!waits_for_trial) {
-      proposal.replicas = std::max(current + 1, ceil_count(load.total / wanted));
+      proposal.replicas = std::max(current + 1, ceil_count(certain / wanted));
     }
   } else if (unexplained && !memory.trial_since) {
     proposal.replicas = std::max(current + 1, ceil_count(kTrial * current));
-  } else if (!over && wanted > 0 && certain_down < wanted * current) {
-    const double needed = certain_down / wanted;
+  } else if (!over && wanted > 0 && certain < wanted * current) {
+    const double needed = certain / wanted;
     proposal.within_tolerance = needed >= (1 - behavior.scale_down.tolerance) * current;
     if (!proposal.within_tolerance) proposal.replicas = std::max(1, ceil_count(needed));
   } else {

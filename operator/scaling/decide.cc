@@ -173,14 +173,16 @@ bool keep_idle(WallTime now, const api::ScalableAppSpec& spec, std::span<const S
 }
 
 // Keeps when a burst was last asked for; whether the app is in one.
-bool keep_burst(WallTime now, const api::ScalableAppSpec& spec, int current, int recommended,
-                api::ScalingHistory& history) {
+// Measured, as Knative does, by the pods that serve: those that start do not help yet.
+bool keep_burst(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
+                int recommended, api::ScalingHistory& history) {
   if (!spec.burst) {
     history.burst_over.reset();
     return false;
   }
-  if (recommended > current &&
-      100 * std::int64_t{recommended} >= std::int64_t{spec.burst->threshold_percent} * current) {
+  const std::int64_t serving = std::ranges::count_if(observation.pods, &PodState::serving);
+  if (recommended > serving &&
+      100 * std::int64_t{recommended} >= std::int64_t{spec.burst->threshold_percent} * std::max<std::int64_t>(1, serving)) {
     history.burst_over = now;
   }
   if (!history.burst_over) return false;
@@ -479,7 +481,7 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   decision.history_changed_materially =
       record(now, current, pipeline.replicas(), spec, decision.history.recommendations);
   const bool may_be_zero = keep_idle(now, spec, signals, decision.history);
-  decision.in_burst = keep_burst(now, spec, current, pipeline.replicas(), decision.history);
+  decision.in_burst = keep_burst(now, spec, observation, pipeline.replicas(), decision.history);
   if (!spec.override_replicas) {
     apply_behavior(now, spec, observation, decision.in_burst, decision, pipeline);
     apply_bounds(spec, observation, may_be_zero, pipeline);

@@ -19,7 +19,7 @@ double probability_to_wait(double servers, double utilization) {
 double mean_wait(const Station& station, double rate) {
   const double rho = station.utilization(rate);
   if (rho >= 1) return kInfinite;
-  return probability_to_wait(station.servers, rho) * station.service_seconds /
+  return probability_to_wait(station.servers, rho) * station.variability * station.service_seconds /
          (station.servers * (1 - rho));
 }
 
@@ -28,7 +28,7 @@ double wait_quantile(const Station& station, double rate, double quantile) {
   if (rho >= 1) return kInfinite;
   const double waiting = probability_to_wait(station.servers, rho);
   if (waiting <= 1 - quantile) return 0;
-  return std::log(waiting / (1 - quantile)) * station.service_seconds /
+  return std::log(waiting / (1 - quantile)) * station.variability * station.service_seconds /
          (station.servers * (1 - rho));
 }
 
@@ -44,15 +44,26 @@ double rate_for_wait(const Station& station, double quantile, double wait_second
   return low;
 }
 
-double fit_servers(double rate, double service_seconds, double mean_wait_seconds) {
+double fit_servers(double rate, double service_seconds, double variability, double mean_wait_seconds) {
   const double busy = rate * service_seconds;
   // The wait falls with every server more: far over `busy` there is none.
   double low = busy, high = 8 * busy + 8;
   for (int i = 0; i < kBisections; ++i) {
     const double middle = (low + high) / 2;
-    (mean_wait({middle, service_seconds}, rate) > mean_wait_seconds ? low : high) = middle;
+    (mean_wait({middle, service_seconds, variability}, rate) > mean_wait_seconds ? low : high) = middle;
   }
   return high;
+}
+
+double variability_of(double ratio, double quantile) {
+  if (quantile <= 0.5 || ratio <= 1) return 0.5;
+  // The normal quantile: M. Abramowitz, I. A. Stegun, Handbook of Mathematical Functions, 26.2.23.
+  const double t = std::sqrt(-2 * std::log(1 - quantile));
+  const double z = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
+                           (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+  // ln ratio = z sigma - sigma^2 / 2; past the highest ratio there is, sigma is z.
+  const double sigma = z - std::sqrt(std::max(0.0, z * z - 2 * std::log(ratio)));
+  return std::exp(sigma * sigma) / 2;  // 1 + cv^2 = exp(sigma^2).
 }
 
 }  // namespace scalableapp::scaling
