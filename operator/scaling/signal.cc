@@ -185,7 +185,8 @@ bool evaluate_capacity(WallTime now, const api::ScalableAppSpec& spec, const Met
 
 // For what is shared by the replicas.
 void evaluate_total(WallTime now, const api::ScalableAppSpec& spec, const MetricReading& reading,
-                    int serving, int current, api::MetricMemory& memory, Signal& signal) {
+                    const std::vector<PodState>& pods, int current, api::MetricMemory& memory,
+                    Signal& signal) {
   const api::MetricSpec& metric = *signal.metric;
   const double value = *reading.value;
   signal.value = value;
@@ -199,7 +200,8 @@ void evaluate_total(WallTime now, const api::ScalableAppSpec& spec, const Metric
   }
   signal.ratio = value / metric.target / current;
   if (metric.drain_seconds) {
-    learn_throughput(sample_time(now, reading), reading, serving, memory);
+    learn_throughput(sample_time(now, reading), reading, seconds{metric.window_seconds}, pods,
+                     memory);
     if (const auto drain = replicas_to_drain(metric, reading, current, spec.behavior, memory)) {
       signal.by_drain = true;
       signal.load = *reading.arrivals_per_second;
@@ -324,7 +326,7 @@ Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::Metri
     } else if (metric.type == api::MetricType::kCpu) {
       evaluate_cpu(now, spec, *reading, observation, signal);
     } else if (is_total(metric)) {
-      evaluate_total(now, spec, *reading, serving, current, memory, signal);
+      evaluate_total(now, spec, *reading, observation.pods, current, memory, signal);
     } else if (metric.type != api::MetricType::kLatency || current == 0 ||
                !evaluate_capacity(now, spec, *reading, observation, outliers, memory, signal)) {
       evaluate_value(spec, *reading, serving, current, signal);
