@@ -42,6 +42,7 @@ json to_json(const MetricMemory& memory) {
   if (memory.trial_replicas != 0) object["trialReplicas"] = memory.trial_replicas;
   if (memory.not_capacity_bound) object["notCapacityBound"] = true;
   put(object, "loadPerSecond", memory.load_per_second);
+  put(object, "recentLoadPerSecond", memory.recent_load_per_second);
   put(object, "jobsPerSecond", memory.jobs_per_second);
   return object;
 }
@@ -64,6 +65,7 @@ MetricMemory decode_memory(const json& object) {
           .trial_replicas = static_cast<int>(integer(object, "trialReplicas")),
           .not_capacity_bound = boolean(object, "notCapacityBound"),
           .load_per_second = number(object, "loadPerSecond"),
+          .recent_load_per_second = number(object, "recentLoadPerSecond"),
           .jobs_per_second = number(object, "jobsPerSecond")};
 }
 

@@ -356,6 +356,7 @@ TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
                                  .trial_replicas = 2,
                                  .not_capacity_bound = true,
                                  .load_per_second = 0.5,
+                                 .recent_load_per_second = 0.5,
                                  .jobs_per_second = 0.5}},
                     .burst_over = time,
                     .idle_since = time,

@@ -16,12 +16,16 @@ constexpr double kFewestRequests = 30;
 // A wait shorter than this share of the service time is noise.
 constexpr double kLeastWait = 0.15;
 // A replica is added for when the others would be busier than the first, and then for the second.
-constexpr double kMostUtilization = 0.82;
-constexpr double kWantedUtilization = 0.7;
+constexpr double kMostUtilization = 0.78;
+constexpr double kWantedUtilization = 0.66;
 // And when the quantile would be over the target, down to this share of it.
 constexpr double kWantedQuantile = 0.8;
 constexpr double kProbe = 1.25;  // Of the proven rate: how far down a step without a model goes.
 constexpr double kTrial = 1.2;
+constexpr double kBusyServers = 1.5;   // So many requests per server are in progress or just arriving.
+constexpr double kQueueSeconds = 10;   // In which what waits should be served.
+constexpr double kUsualWarmUp = 10;    // Until it is measured.
+constexpr double kLongestGrowth = 30;  // Nobody knows that a load grows on for longer.
 constexpr double kMostVariability = 2;
 constexpr double kFewerEach = 0.93;  // The load per replica must have fallen this far to judge a trial.
 constexpr double kNoBetter = 0.85;
@@ -57,15 +61,23 @@ void end_trial(api::MetricMemory& memory) {
   memory.not_capacity_bound = false;
 }
 
+// Requests in the app that wait though every server is busy: more than the pods serve at a time, by
+// what was known of that before the latency got worse.
+double queue_of(const ReplicaLoad& load, const Fleet& fleet, const api::MetricMemory& memory) {
+  const double servers = memory.over_since ? memory.servers_before : memory.servers;
+  if (servers == 0) return load.backs_up ? (load.in_flight - load.rate * load.mean_seconds) * fleet.serving : 0;
+  return std::max(0.0, load.in_flight - kBusyServers * servers) * fleet.serving;
+}
+
 // Whether the replicas that were added have made a difference.
-void judge_trial(WallTime now, const api::MetricSpec& metric, const ReplicaLoad& load, int current,
-                 bool all_measured, api::MetricMemory& memory) {
+void judge_trial(WallTime now, const api::MetricSpec& metric, const ReplicaLoad& load,
+                 const Fleet& fleet, bool has_queue, api::MetricMemory& memory) {
   if (!memory.trial_since) return;
   if (memory.not_capacity_bound) {
     if (load.rate > kMoreLoad * memory.trial_rate) end_trial(memory);
     return;
   }
-  if (!all_measured || current <= memory.trial_replicas ||
+  if (!fleet.all_measured || fleet.current <= memory.trial_replicas || has_queue ||
       now < *memory.trial_since + 2 * seconds{metric.window_seconds}) {
     return;
   }
@@ -138,8 +150,8 @@ void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad&
 }
 
 CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api::Behavior& behavior,
-                         const ReplicaLoad& load, int current, bool all_measured,
-                         api::MetricMemory& memory) {
+                         const ReplicaLoad& load, const Fleet& fleet, api::MetricMemory& memory) {
+  const int current = fleet.current;
   const bool over = load.quantile_seconds > metric.target * (1 + behavior.scale_up.tolerance);
   if (load.quantile_seconds <= metric.target) {
     if (memory.not_capacity_bound) {  // What was learned meanwhile was of something else.
@@ -153,7 +165,8 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
     memory.servers_before = memory.servers;
     memory.proven_rate_before = memory.proven_rate;
   }
-  judge_trial(now, metric, load, current, all_measured, memory);
+  const double queue = queue_of(load, fleet, memory);
+  judge_trial(now, metric, load, fleet, queue > 0, memory);
 
   double most = kInfinite, wanted = kProbe * memory.proven_rate;
   if (memory.servers > 0) {
@@ -172,12 +185,17 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
     return proposal;
   }
   const double certain = certain_load(load.total, metric.window_seconds / 2.0, memory);
-  const bool waits_for_trial = memory.trial_since && !load.backs_up;
+  // What it will be by the time a new replica serves, and what waits is to be done as well.
+  const double horizon = fleet.warm_up_seconds > 0 ? fleet.warm_up_seconds : kUsualWarmUp;
+  const double to_come = certain + std::min(horizon, kLongestGrowth) *
+                                       load_growth(load.total, metric.window_seconds / 2.0, memory);
+  const double to_serve = to_come + (over ? std::max(0.0, queue) / kQueueSeconds : 0);
+  const bool waits_for_trial = memory.trial_since && !load.backs_up && queue <= 0;
   const bool unexplained = over && memory.over_since &&
                            now >= *memory.over_since + seconds{metric.window_seconds};
-  if (ceil_count(certain / most) > current) {
+  if (ceil_count(to_serve / most) > current) {
     if (!waits_for_trial) {
-      proposal.replicas = std::max(current + 1, ceil_count(certain / wanted));
+      proposal.replicas = std::max(current + 1, ceil_count(to_serve / wanted));
     }
   } else if (unexplained && !memory.trial_since) {
     proposal.replicas = std::max(current + 1, ceil_count(kTrial * current));

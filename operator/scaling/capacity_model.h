@@ -39,6 +39,7 @@ struct ReplicaLoad {
   double requests = 0;         // In the window, by all of them.
   double total = 0;            // Requests a second that come to the app, the pods left out included.
   bool backs_up = false;       // More come than are finished.
+  double in_flight = 0;        // Requests in the app now, per pod that serves.
   bool is_steady = false;      // As many come as are finished, and as many are in progress as before.
   double quantile_seconds = 0;  // Of the response time.
   double best_quantile_seconds = 0;  // A quarter of the pods have no more.
@@ -53,10 +54,15 @@ struct CapacityProposal {
 void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad& load,
            api::MetricMemory& memory);
 
-// Comes after learn(). `current` > 0. `all_measured`: every replica that is asked for is among
-// load.pods.
+// Comes after learn(). `current` > 0; `all_measured`: every one of them is among load.pods.
+// `serving` replicas share the load now; a new one needs `warm_up_seconds`, 0 if that is not known.
+struct Fleet {
+  int current = 0;
+  int serving = 0;
+  bool all_measured = false;
+  double warm_up_seconds = 0;
+};
 CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api::Behavior& behavior,
-                         const ReplicaLoad& load, int current, bool all_measured,
-                         api::MetricMemory& memory);
+                         const ReplicaLoad& load, const Fleet& fleet, api::MetricMemory& memory);
 
 }  // namespace scalableapp::scaling

@@ -457,7 +457,8 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   for (std::size_t i = 0; i < spec.metrics.size(); ++i) {
     const api::MetricSpec& metric = spec.metrics[i];
     signals.push_back(evaluate(now, spec, metric, find_reading(observation, metric.name), observation,
-                               outliers, decision.history.metrics[i]));
+                               outliers, decision.history.warm_up_seconds,
+                               decision.history.metrics[i]));
     decision.metrics.push_back(to_status(signals.back()));
   }
 

@@ -27,16 +27,26 @@ double workers_for(double rate, double jobs_per_second, double drain_seconds, do
 
 }  // namespace
 
-void learn_throughput(WallTime sample_at, const MetricReading& reading, int serving,
-                      api::MetricMemory& memory) {
+void learn_throughput(WallTime sample_at, const MetricReading& reading, seconds window,
+                      const std::vector<PodState>& pods, api::MetricMemory& memory) {
   if (memory.learned_until && sample_at <= *memory.learned_until) return;
   memory.learned_until = sample_at;
-  if (!reading.completions_per_second || !(*reading.completions_per_second > 0) || serving == 0) return;
-  const double each = *reading.completions_per_second / serving;
-  if (*reading.value > serving) {
-    memory.jobs_per_second = memory.jobs_per_second == 0
-                                 ? each
-                                 : memory.jobs_per_second + kSmoothing * (each - memory.jobs_per_second);
+  if (!reading.completions_per_second || !(*reading.completions_per_second > 0)) return;
+  int workers = 0;
+  bool same_all_along = true;
+  for (const PodState& pod : pods) {
+    if (pod.finished || !(pod.serving || pod.terminating)) continue;
+    ++workers;
+    same_all_along &= !pod.terminating && pod.ready_since && *pod.ready_since <= sample_at - window;
+  }
+  if (workers == 0) return;
+  const double each = *reading.completions_per_second / workers;
+  // What waited when the window began: arrivals are completions and what the queue grew by.
+  const double growth = reading.arrivals_per_second.value_or(0) - *reading.completions_per_second;
+  const double waited = *reading.value - growth * static_cast<double>(window.count());
+  const bool all_were_busy = same_all_along && std::min(waited, *reading.value) > workers;
+  if (all_were_busy && memory.jobs_per_second > 0) {
+    memory.jobs_per_second += kSmoothing * (each - memory.jobs_per_second);
   } else {
     memory.jobs_per_second = std::max(memory.jobs_per_second, each);
   }

@@ -4,15 +4,17 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "operator/api/scalable_app.h"
 #include "operator/scaling/observation.h"
 
 namespace scalableapp::scaling {
 
-// Once a sample. From completions: with more jobs waiting than workers each is busy, otherwise it could do more.
-void learn_throughput(WallTime sample_at, const MetricReading& reading, int serving,
-                      api::MetricMemory& memory);
+// Once a sample. Completions are those of `window`: workers that joined or left meanwhile, or that
+// had nothing to do, could have done more than they did, so then it only ever raises what is known.
+void learn_throughput(WallTime sample_at, const MetricReading& reading, seconds window,
+                      const std::vector<PodState>& pods, api::MetricMemory& memory);
 
 struct DrainProposal {
   int replicas = 0;  // At least 1.

@@ -22,6 +22,15 @@ MetricReading jobs(double backlog, double arrivals, double completions = 0) {
   reading.completions_per_second = completions;
   return reading;
 }
+std::vector<PodState> workers(int count, seconds ready_for) {
+  std::vector<PodState> pods(static_cast<std::size_t>(count));
+  for (PodState& pod : pods) {
+    pod.serving = true;
+    pod.ready_since = kNow - ready_for;
+  }
+  return pods;
+}
+
 api::MetricMemory knows(double jobs_per_second) {
   api::MetricMemory memory;
   memory.jobs_per_second = jobs_per_second;
@@ -109,7 +118,7 @@ TEST(Drain, TheToleranceOfScaleDownHoldsTheCount) {
 double learned_from(std::vector<MetricReading> readings, int serving = 4, double before = 0) {
   api::MetricMemory memory = knows(before);
   WallTime at = kNow;
-  for (const auto& reading : readings) learn_throughput(at += seconds{2}, reading, serving, memory);
+  for (const auto& reading : readings) learn_throughput(at += seconds{2}, reading, seconds{10}, workers(serving, seconds{60}), memory);
   return memory.jobs_per_second;
 }
 
@@ -127,11 +136,11 @@ TEST(Throughput, WorkersWithLittleToDoAreNotSlow) {
 
 TEST(Throughput, TheSameSampleIsLearnedOnce) {
   api::MetricMemory memory = knows(2);
-  learn_throughput(kNow, jobs(100, 5, 4), 4, memory);
+  learn_throughput(kNow, jobs(100, 5, 4), seconds{10}, workers(4, seconds{60}), memory);
   const double once = memory.jobs_per_second;
   EXPECT_LT(once, 2);
-  learn_throughput(kNow, jobs(100, 5, 4), 4, memory);
-  learn_throughput(kNow - seconds{1}, jobs(100, 5, 4), 4, memory);
+  learn_throughput(kNow, jobs(100, 5, 4), seconds{10}, workers(4, seconds{60}), memory);
+  learn_throughput(kNow - seconds{1}, jobs(100, 5, 4), seconds{10}, workers(4, seconds{60}), memory);
   EXPECT_EQ(memory.jobs_per_second, once);
 }
 
@@ -188,6 +197,39 @@ TEST(DrainMetric, DISABLED_AClockThatWasSetBackDoesNotStopLearning) {
     history = decide(kNow + seconds{second}, spec, test::observe(4, {jobs(600, 5, 16)}), history).history;
   }
   EXPECT_GT(history.metrics[0].jobs_per_second, 3);
+}
+
+// What is known afterwards of a worker that was taken to do 10 jobs a second.
+double learned(double backlog, double arrivals, double completions,
+               const std::vector<PodState>& pods) {
+  MetricReading reading;
+  reading.value = backlog;
+  reading.arrivals_per_second = arrivals;
+  reading.completions_per_second = completions;
+  api::MetricMemory memory{.jobs_per_second = 10};
+  learn_throughput(kNow, reading, seconds{10}, pods, memory);
+  return memory.jobs_per_second;
+}
+
+TEST(LearnThroughput, WorkersThatAreBusyAllAlongSayWhatTheyGetDone) {
+  EXPECT_DOUBLE_EQ(learned(500, 20, 20, workers(4, seconds{60})), 9);
+  EXPECT_DOUBLE_EQ(learned(500, 20, 60, workers(4, seconds{60})), 11);
+}
+
+TEST(LearnThroughput, WhatOthersDidBeforeAWorkerJoinedIsNotItsOwn) {
+  auto pods = workers(4, seconds{60});
+  pods.back().ready_since = kNow - seconds{3};
+  EXPECT_DOUBLE_EQ(learned(500, 20, 20, pods), 10);
+  pods = workers(4, seconds{60});
+  pods.back().serving = false;
+  pods.back().terminating = true;
+  EXPECT_DOUBLE_EQ(learned(500, 20, 20, pods), 10);
+}
+
+TEST(LearnThroughput, WorkersThatHadNothingToDoAreNotSlow) {
+  EXPECT_DOUBLE_EQ(learned(200, 40, 20, workers(4, seconds{60})), 10) << "it began just now";
+  EXPECT_DOUBLE_EQ(learned(0, 20, 20, workers(4, seconds{60})), 10);
+  EXPECT_DOUBLE_EQ(learned(0, 50, 50, workers(4, seconds{60})), 12.5) << "faster than was known";
 }
 
 }  // namespace

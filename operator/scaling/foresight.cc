@@ -29,7 +29,10 @@ std::vector<std::string> Foresight::add_to(Observation& observation,
   std::vector<std::string> problems;
   if (!spec.schedules.empty()) {
     const TimeZones zones = find_zones(time_zone_names(spec.schedules), now);
-    observation.schedules = active_schedules(now, warm_up, spec.schedules, zones);
+    // A floor that has opened ahead of its window stays open when pods turn out to start faster.
+    lead_ = std::max(lead_, warm_up);
+    observation.schedules = active_schedules(now, lead_, spec.schedules, zones);
+    if (observation.schedules.empty()) lead_ = warm_up;
     problems = schedule_problems(spec.schedules, zones);
   }
 

@@ -46,6 +46,7 @@ class Foresight {
     ForecastModel model;
   };
   std::vector<Past> pasts_;  // In the order of spec.metrics.
+  seconds lead_{0};          // How long before their windows the floors open.
 };
 
 }  // namespace scalableapp::scaling

@@ -49,6 +49,24 @@ TEST(Foresight, FloorsBeginByTheMeasuredWarmUpEarly) {
               ElementsAre(ActiveSchedule{"dinner", 10, std::nullopt}));
 }
 
+TEST(Foresight, AFloorThatHasOpenedStaysOpenWhenPodsTurnOutToStartFaster) {
+  Foresight foresight;
+  api::ScalableAppSpec spec;
+  spec.schedules = {{"dinner", "0 18 * * *", "UTC", 3600, 10, std::nullopt}};
+  const auto floors = [&](seconds after, double warm_up_seconds) {
+    Observation observation;
+    foresight.add_to(observation, spec, {.warm_up_seconds = warm_up_seconds}, kNow + after, no_zones,
+                     no_history);
+    return observation.schedules.size();
+  };
+  EXPECT_EQ(floors(seconds{29}, 0), 0U) << "61 s before, with 60 s assumed";
+  EXPECT_EQ(floors(seconds{30}, 0), 1U);
+  EXPECT_EQ(floors(seconds{40}, 8), 1U) << "8 s were measured when the first pods were ready";
+  EXPECT_EQ(floors(seconds{3'690}, 8), 0U);
+  EXPECT_EQ(floors(std::chrono::days{1} + seconds{40}, 8), 0U) << "the next day it is known";
+  EXPECT_EQ(floors(std::chrono::days{1} + seconds{82}, 8), 1U);
+}
+
 TEST(Foresight, AHistoryGivesAForecastByTheWarmUp) {
   auto series = std::make_shared<LoadSeries>();
   series->begin = kNow - std::chrono::days{15};

@@ -156,6 +156,8 @@ ReplicaLoad replica_load(WallTime ready_by, const MetricReading& reading, const 
   const double all_finished = load.total;
   load.total = std::max(load.total, reading.arrivals_per_second.value_or(0));
   const double in_flight = reading.in_flight.value_or(in_progress);
+  const auto serving = std::ranges::count_if(observation.pods, &PodState::serving);
+  load.in_flight = in_flight / static_cast<double>(std::max<std::ptrdiff_t>(1, serving));
   const double arrivals = reading.arrivals_per_second.value_or(all_finished);
   // So far two windows of one steady load may be apart, by chance and by half a second at their ends.
   const auto differs = [](double a, double b, double noise) {
@@ -170,7 +172,7 @@ ReplicaLoad replica_load(WallTime ready_by, const MetricReading& reading, const 
 // False where the pods' loads are not known, so that only the ratio is left.
 bool evaluate_capacity(WallTime now, const api::ScalableAppSpec& spec, const MetricReading& reading,
                        const Observation& observation, const std::vector<std::string_view>& outliers,
-                       api::MetricMemory& memory, Signal& signal) {
+                       int serving, double warm_up_seconds, api::MetricMemory& memory, Signal& signal) {
   const api::MetricSpec& metric = *signal.metric;
   if (metric.latency_model != api::LatencyModel::kCapacity || reading.loads.empty()) return false;
   const WallTime begin = sample_time(now, reading) - seconds{metric.window_seconds};
@@ -181,7 +183,11 @@ bool evaluate_capacity(WallTime now, const api::ScalableAppSpec& spec, const Met
   if (load.pods == 0 || !(load.rate > 0)) return false;
   const int current = observation.current_replicas;
   learn(sample_time(now, reading), metric, load, memory);
-  const auto proposal = propose(now, metric, spec.behavior, load, current, is_settled && load.pods >= current, memory);
+  const auto proposal = propose(now, metric, spec.behavior, load, {.current = current,
+                 .serving = serving,
+                 .all_measured = is_settled && load.pods >= current,
+                 .warm_up_seconds = warm_up_seconds},
+                memory);
   signal.by_capacity = true;
   signal.value = load.quantile_seconds;
   signal.ratio = load.quantile_seconds / metric.target;
@@ -195,7 +201,8 @@ bool evaluate_capacity(WallTime now, const api::ScalableAppSpec& spec, const Met
 
 // For what is shared by the replicas.
 void evaluate_total(WallTime now, const api::ScalableAppSpec& spec, const MetricReading& reading,
-                    int serving, int current, api::MetricMemory& memory, Signal& signal) {
+                    const std::vector<PodState>& pods, int current, api::MetricMemory& memory,
+                    Signal& signal) {
   const api::MetricSpec& metric = *signal.metric;
   const double value = *reading.value;
   signal.value = value;
@@ -209,7 +216,8 @@ void evaluate_total(WallTime now, const api::ScalableAppSpec& spec, const Metric
   }
   signal.ratio = value / metric.target / current;
   if (metric.drain_seconds) {
-    learn_throughput(sample_time(now, reading), reading, serving, memory);
+    learn_throughput(sample_time(now, reading), reading, seconds{metric.window_seconds}, pods,
+                     memory);
     if (const auto drain = replicas_to_drain(metric, reading, current, spec.behavior, memory)) {
       signal.by_drain = true;
       signal.load = *reading.arrivals_per_second;
@@ -310,7 +318,8 @@ milliseconds stale_after(const api::MetricSpec& metric, int interval_seconds) {
 
 Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::MetricSpec& metric,
                 const MetricReading* reading, const Observation& observation,
-                const std::vector<std::string_view>& outliers, api::MetricMemory& memory) {
+                const std::vector<std::string_view>& outliers, double warm_up_seconds,
+                api::MetricMemory& memory) {
   Signal signal;
   signal.metric = &metric;
   if (reading != nullptr) signal.age = reading->age;
@@ -336,9 +345,9 @@ Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::Metri
     } else if (metric.type == api::MetricType::kCpu) {
       evaluate_cpu(now, spec, *reading, observation, signal);
     } else if (is_total(metric)) {
-      evaluate_total(now, spec, *reading, serving, current, memory, signal);
+      evaluate_total(now, spec, *reading, observation.pods, current, memory, signal);
     } else if (metric.type != api::MetricType::kLatency || current == 0 ||
-               !evaluate_capacity(now, spec, *reading, observation, outliers, memory, signal)) {
+               !evaluate_capacity(now, spec, *reading, observation, outliers, serving, warm_up_seconds, memory, signal)) {
       evaluate_value(spec, *reading, serving, current, signal);
     }
   }

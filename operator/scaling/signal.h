@@ -71,9 +71,11 @@ std::optional<double> load_of(const api::MetricSpec& metric, const MetricReading
 milliseconds stale_after(const api::MetricSpec& metric, int interval_seconds);
 
 // reading: the one of this metric; null if there is none. memory: the metric's own, brought up to
-// now. outliers: names of pods that say nothing of the others, sorted.
+// now. outliers: names of pods that say nothing of the others, sorted. warm_up_seconds: how long a new
+// pod takes; 0: not known.
 Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::MetricSpec& metric,
                 const MetricReading* reading, const Observation& observation,
-                const std::vector<std::string_view>& outliers, api::MetricMemory& memory);
+                const std::vector<std::string_view>& outliers, double warm_up_seconds,
+                api::MetricMemory& memory);
 
 }  // namespace scalableapp::scaling

@@ -20,7 +20,7 @@ using testing::HasSubstr;
 Signal evaluate_only(const api::ScalableAppSpec& spec, const Observation& observation) {
   api::MetricMemory memory;
   return evaluate(kNow, spec, spec.metrics[0],
-                  observation.readings.empty() ? nullptr : &observation.readings[0], observation, {},
+                  observation.readings.empty() ? nullptr : &observation.readings[0], observation, {}, 0,
                   memory);
 }
 

@@ -7,6 +7,7 @@ namespace scalableapp::scaling {
 namespace {
 
 constexpr double kSmoothSeconds = 20;
+constexpr double kRecentSeconds = 10;
 constexpr double kDeviations = 3;  // Of 700 figures one is further off by chance.
 
 double noise_of(double per_second, double window_seconds) {
@@ -21,6 +22,16 @@ void smooth_load(double per_second, double window_seconds, seconds passed, api::
   load = load == 0 ? per_second : load + share * (per_second - load);
   const double noise = noise_of(std::max(per_second, load), window_seconds);
   load = std::clamp(load, per_second - noise, per_second + noise);
+  double& recent = memory.recent_load_per_second;
+  const double recent_share = std::min(1.0, static_cast<double>(passed.count()) / kRecentSeconds);
+  recent = recent == 0 ? per_second : recent + recent_share * (per_second - recent);
+}
+
+// The mean of an exponential window of T seconds is T seconds late behind a steady growth.
+double load_growth(double per_second, double window_seconds, const api::MetricMemory& memory) {
+  const double behind = per_second - memory.recent_load_per_second;
+  if (!(behind > noise_of(per_second, window_seconds))) return 0;
+  return std::min(behind, memory.recent_load_per_second) / kRecentSeconds;
 }
 
 double certain_load(double per_second, double window_seconds, const api::MetricMemory& memory) {
