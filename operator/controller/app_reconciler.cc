@@ -56,7 +56,9 @@ scaling::PodState to_state(const api::Pod& pod) {
           .terminating = is_going(pod),
           .finished = pod.finished(),
           .pending = pod.phase == "Pending",
+          .set_aside = pod.set_aside_since.has_value(),
           .ready_since = pod.ready_since,
+          .unready_since = pod.unready_since,
           // Unset: its Ready tells nothing of how long a new pod takes.
           .created = pod.returned ? std::nullopt : std::optional(pod.metadata.creation_time),
           .started_at = pod.started_at,

@@ -8,6 +8,9 @@
 #include "operator/plugin/plot.h"
 #include "operator/plugin/table.h"
 
+// fontconfig keeps its configuration until the process ends.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
+
 namespace scalableapp::plugin {
 namespace {
 

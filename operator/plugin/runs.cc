@@ -1,6 +1,7 @@
 #include "operator/plugin/runs.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <atomic>
@@ -8,9 +9,12 @@
 #include <optional>
 #include <thread>
 
+#include "operator/platform/time_zone.h"
 #include "operator/plugin/files.h"
 #include "operator/plugin/manifest.h"
 #include "operator/plugin/plot.h"
+#include "operator/scaling/schedule.h"
+#include "operator/simulation/advisor.h"
 
 namespace scalableapp::plugin {
 namespace {
@@ -32,6 +36,11 @@ Result<simulation::PolicyResult> play_policy(const api::ScalableApp& app,
   simulation::Options run;
   run.initial_replicas = options.initial_replicas;
   if (options.start) run.start = *options.start;
+  TimeZoneCache zones;
+  run.advisor = simulation::make_advisor(
+      app.spec, [&zones](const std::vector<std::string>& names, WallTime now) {
+        return zones.find(names, now);
+      });
   return simulation::simulate(app, trace, options.workload, policy, run);
 }
 
@@ -99,6 +108,13 @@ Result<Manifest> load_manifest(const std::string& path) {
   if (!text) return tl::unexpected(text.error());
   auto app = read_manifest(*text, path);
   if (!app) return tl::unexpected(app.error());
+  std::string problems;
+  TimeZoneCache zones;
+  const auto found = zones.find(scaling::time_zone_names(app->spec.schedules), simulation::Options().start);
+  for (const std::string& problem : scaling::schedule_problems(app->spec.schedules, found)) {
+    problems += fmt::format("{}{}: {}", problems.empty() ? "" : "\n", path, problem);
+  }
+  if (!problems.empty()) return fail(ErrorCode::kInvalid, problems);
   return Manifest{std::move(*text), std::move(*app)};
 }
 

@@ -19,7 +19,9 @@ struct PodState {
   bool terminating = false;
   bool finished = false;  // Phase Succeeded or Failed.
   bool pending = false;   // Phase Pending.
+  bool set_aside = false;  // Taken out of service by the operator itself: its load says nothing.
   std::optional<WallTime> ready_since;
+  std::optional<WallTime> unready_since;  // Of a pod that does not serve: when Ready was last so.
   std::optional<WallTime> created;
   std::optional<WallTime> started_at;
   double cpu_request_cores = 0;  // 0: none set.

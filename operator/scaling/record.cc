@@ -34,6 +34,8 @@ Json encode(const PodState& pod) {
   put(object, "created", pod.created);
   put(object, "startedAt", pod.started_at);
   put(object, "readySince", pod.ready_since);
+  put(object, "unreadySince", pod.unready_since);
+  put_if(object, "setAside", pod.set_aside);
   if (pod.cpu_request_cores > 0) object["cpuRequestCores"] = pod.cpu_request_cores;
   return object;
 }
@@ -150,6 +152,8 @@ PodState decode_pod(Reader& read, const Json& object) {
   read.read(object, "created", pod.created);
   read.read(object, "startedAt", pod.started_at);
   read.read(object, "readySince", pod.ready_since);
+  read.read(object, "unreadySince", pod.unready_since);
+  read.read(object, "setAside", pod.set_aside);
   read.read(object, "cpuRequestCores", pod.cpu_request_cores);
   return pod;
 }

@@ -24,8 +24,16 @@ int ceil_count(double count) {
       std::clamp(std::ceil(count - kRounding * std::max(1.0, count)), 0.0, kMostReplicas));
 }
 
-// The pod serves, but its sample still covers work of its start.
-bool is_initializing(const PodState& pod, WallTime sample_begin, WallTime sample_end) {
+// The pod has served before: what it uses is load, and what made it unready may well be that load.
+bool is_lapsed(const PodState& pod, WallTime now) {
+  return !pod.serving && !pod.pending && !pod.set_aside && pod.started_at && pod.unready_since &&
+         now >= *pod.started_at + kCpuInitializationPeriod &&
+         *pod.unready_since > *pod.started_at + kInitialReadinessDelay;
+}
+
+// The pod starts, or its sample still covers work of its start.
+bool is_initializing(const PodState& pod, WallTime now, WallTime sample_begin, WallTime sample_end) {
+  if (!pod.serving) return !is_lapsed(pod, now);
   if (!pod.ready_since || !pod.started_at) return false;
   return sample_end < *pod.started_at + kCpuInitializationPeriod && sample_begin < *pod.ready_since;
 }
@@ -61,28 +69,30 @@ void evaluate_cpu(WallTime now, const api::ScalableAppSpec& spec, const MetricRe
   const WallTime sample_end = now - reading.age;
   const WallTime sample_begin = sample_end - seconds{signal.metric->window_seconds};
   Usage sampled, unsampled, starting;  // The last two: with the requests they would add.
+  bool is_unsampled_serving = false;
   for (const PodState& pod : observation.pods) {
     if (pod.terminating || pod.finished) continue;
-    if (!pod.serving || is_initializing(pod, sample_begin, sample_end)) {
-      starting.add(0, pod.cpu_request_cores);
-      continue;
-    }
-    const auto sample = reading.per_pod.find(pod.name);
-    const bool has_sample =
-        sample != reading.per_pod.end() && std::isfinite(sample->second) && sample->second >= 0;
     if (!(pod.cpu_request_cores > 0)) {
       signal.missing =
           fmt::format("pod {} has no CPU request: set resources.requests.cpu", pod.name);
       return;
     }
-    if (has_sample) {
-      sampled.add(sample->second, pod.cpu_request_cores);
-    } else {
+    const auto sample = reading.per_pod.find(pod.name);
+    const bool has_sample =
+        sample != reading.per_pod.end() && std::isfinite(sample->second) && sample->second >= 0;
+    if (pod.pending || pod.set_aside) {
+      starting.add(0, pod.cpu_request_cores);
+    } else if (!has_sample) {
       unsampled.add(0, pod.cpu_request_cores);
+      is_unsampled_serving |= pod.serving;
+    } else if (is_initializing(pod, now, sample_begin, sample_end)) {
+      starting.add(0, pod.cpu_request_cores);
+    } else {
+      sampled.add(sample->second, pod.cpu_request_cores);
     }
   }
   if (sampled.pods == 0) {
-    signal.waiting = unsampled.pods == 0;
+    signal.waiting = !is_unsampled_serving;
     signal.missing = signal.waiting ? "no pod has served for a whole window yet"
                                     : "no sample of any serving pod";
     return;
@@ -311,7 +321,9 @@ Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::Metri
       }));
   const bool needs_pods =
       metric.type == api::MetricType::kCpu || (!is_total(metric) && current > 0);
-  if (needs_pods && serving == 0) {
+  const bool is_cpu = metric.type == api::MetricType::kCpu;
+  if (needs_pods && serving == 0 &&
+      !(is_cpu && std::ranges::any_of(observation.pods, [&](const auto& pod) { return is_lapsed(pod, now); }))) {
     signal.waiting = true;
     signal.missing = "no pod serves yet";
   } else {

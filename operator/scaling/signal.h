@@ -12,7 +12,7 @@
 //
 // Within [1 - scaleDown.tolerance, 1 + scaleUp.tolerance] the proposal is the current count. For
 // CPU, pods without a sample count as 100 % of the target on the way down and 0 on the way up, pods
-// that do not serve yet as 0 on the way up; a ratio that flips by that proposes the current count.
+// that have not served yet as 0 on the way up; a ratio that flips by that proposes the current count.
 // No proposal goes against its ratio's direction, and only a total proposes 0: with no pod left
 // there would be no ratio to come back by.
 //
@@ -34,6 +34,9 @@ namespace scalableapp::scaling {
 // For so long after its start a pod's CPU sample counts only if its whole window lies after the pod
 // became ready: start-up work is no load (HPA's default cpu-initialization-period).
 inline constexpr seconds kCpuInitializationPeriod{300};
+// A pod that became unready later than so long after its start has been ready before (HPA's default
+// initial-readiness-delay).
+inline constexpr seconds kInitialReadinessDelay{30};
 
 struct Signal {
   const api::MetricSpec* metric = nullptr;  // Never null; must outlive the signal.

@@ -53,6 +53,8 @@ void MetricsModel::scrape(milliseconds now, Fleet& fleet) {
     next_queue_scrape_ = now + scrape_;
     fleet.forget_departed(now - keep_ - scrape_);
     std::erase_if(queue_, [&](const auto& sample) { return sample.at < now - keep_ - scrape_; });
+    // Else what came since the last second counts as waiting, though workers are free.
+    if (fleet.is_queue()) fleet.advance(in_seconds(now));
     queue_.push_back({now, fleet.queue().waiting()});
   }
   for (const auto& entry : fleet.pods()) {

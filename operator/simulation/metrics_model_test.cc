@@ -142,6 +142,13 @@ TEST_F(MetricsModelTest, APodThatIsGoneStaysInTheWindowAndThenLeaves) {
   EXPECT_EQ(read().loads.size(), 1U);
 }
 
+TEST_F(MetricsModelTest, JobsThatFreeWorkersTakeAreNoBacklog) {
+  begin(1, true);
+  metric_.type = api::MetricType::kQueueLength;
+  run_until(milliseconds{20000}, 10);
+  EXPECT_THAT(read().value, Optional(0.0));
+}
+
 TEST_F(MetricsModelTest, AQueueHasALengthAndRates) {
   begin(1, true);
   metric_.type = api::MetricType::kQueueLength;

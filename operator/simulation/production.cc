@@ -82,7 +82,7 @@ class Production final : public Scaler {
     if (options_.advisor) {
       observation_.forecasts.clear();
       observation_.schedules.clear();
-      options_.advisor(wall, load_, observation_);
+      options_.advisor(wall, load_, history_, observation_);
     }
     scaling::Decision decision = scaling::decide(wall, spec_, observation_, history_);
     history_ = std::move(decision.history);

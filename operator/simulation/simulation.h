@@ -63,9 +63,11 @@ struct LoadSoFar {
   std::vector<double> queue_length;  // At the end of the step; service: requests in the app.
 };
 // May fill Observation::forecasts and ::schedules before a decision of the policy ScalableApp; all
-// else is filled already. Must depend on its arguments only.
-using Advisor =
-    std::function<void(WallTime now, const LoadSoFar& load, scaling::Observation& observation)>;
+// else is filled already. Must depend on what it is called with in this run only, so each run needs
+// its own (advisor.h).
+using Advisor = std::function<void(WallTime now, const LoadSoFar& load,
+                                   const api::ScalingHistory& history,
+                                   scaling::Observation& observation)>;
 
 struct Options {
   // What serves at the start. 0: what fits the first row at 60 % use, within [min, max].

@@ -215,7 +215,8 @@ TEST(Simulation, TheAdvisorSeesTheLoadSoFarBeforeEveryDecision) {
   int calls = 0;
   LoadSoFar last;
   Options options;
-  options.advisor = [&](WallTime now, const LoadSoFar& load, scaling::Observation& observation) {
+  options.advisor = [&](WallTime now, const LoadSoFar& load, const api::ScalingHistory&,
+                        scaling::Observation& observation) {
     if (now < options.start) return;
     EXPECT_EQ(now, options.start + seconds{2 * calls});
     ++calls;

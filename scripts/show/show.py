@@ -51,6 +51,14 @@ def sparkline(values, top, width):
     return "".join(BARS[0] if v is None else BARS[min(8, max(0, round(8 * v / top)))] if top else BARS[0] for v in values)
 
 
+def leaving(status):
+    """Pods on their way out: taken out of service to drain, or told to stop."""
+    if "replicas" not in status:
+        return None
+    draining = status["replicas"] - status.get("readyReplicas", 0) - status.get("warmingReplicas", 0)
+    return max(0, draining) + status.get("terminatingReplicas", 0)
+
+
 class Show:
     def __init__(self, options, api=None):
         self.options = options
@@ -180,7 +188,7 @@ class Show:
                 f' / (count(up{{namespace="{namespace}",pod=~"web-.*"}}) * {self.cpu_request_cores})'),
             "queue": self.api.prometheus(f'max(queue_length{{namespace="{namespace}",queue="jobs"}})'),
             "desired": status.get("desiredReplicas"), "ready": status.get("readyReplicas"),
-            "warming": status.get("warmingReplicas"), "terminating": status.get("terminatingReplicas"),
+            "warming": status.get("warmingReplicas"), "terminating": leaving(status),
             "worker_desired": (worker or {}).get("status", {}).get("desiredReplicas"),
             "worker_ready": (worker or {}).get("status", {}).get("readyReplicas"),
             "revision": status.get("currentRevision"),
