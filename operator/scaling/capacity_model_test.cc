@@ -247,6 +247,7 @@ TEST(Trial, OnePodMoreThatHelpsIsNoDependency) {
 // What a trial asks for may be held up: by a policy, a window, the maximum, a write that failed.
 TEST(Trial, DISABLED_IsAskedForUntilThereAreMoreReplicas) {
   Model model = experienced();
+  model.see(load_of(200, 5), 5, 20);
   int asked = 0;
   for (int i = 0; i < 60; ++i) asked = model.see(load_of(200, 5, 8), 5).replicas;
   EXPECT_GT(asked, 5);
