@@ -244,6 +244,48 @@ TEST(Trial, OnePodMoreThatHelpsIsNoDependency) {
   EXPECT_LE(load_of(400, replicas).quantile_seconds, model.metric.target);
 }
 
+// What a trial asks for may be held up: by a policy, a window, the maximum, a write that failed.
+TEST(Trial, DISABLED_IsAskedForUntilThereAreMoreReplicas) {
+  Model model = experienced();
+  model.see(load_of(200, 5), 5, 20);
+  int asked = 0;
+  for (int i = 0; i < 60; ++i) asked = model.see(load_of(200, 5, 8), 5).replicas;
+  EXPECT_GT(asked, 5);
+  EXPECT_FALSE(model.memory.not_capacity_bound) << "nothing was tried yet";
+}
+
+TEST(Trial, DISABLED_DoesNotHoldUpWhatAShortageNeeds) {
+  // 72 a second each, at 80 at most: busy, and slow by that, but nothing piles up.
+  Model model = experienced();
+  const ReplicaLoad busy = load_of(4 * 72, 4);
+  ASSERT_FALSE(busy.backs_up);
+  ASSERT_GT(model.see(busy, 4).replicas, 4);
+  EXPECT_GT(model.see(busy, 4).replicas, 4) << "as long as there are four";
+}
+
+TEST(Trial, DISABLED_AnAppThatIsOverloadedFromTheFirstSampleOnIsHelped) {
+  // A scaleUp window of 30 s takes the lowest of what was asked for.
+  auto spec = test::app({test::latency(0.3)}, {test::rules(30, {}), test::rules(300, {})}, 1, 100);
+  api::ScalingHistory history;
+  int replicas = 4;
+  for (int second = 0; second < 1200; second += 2) {
+    const ReplicaLoad load = load_of(800, replicas);
+    MetricReading latency = test::reading("latency", load.quantile_seconds);
+    latency.arrivals_per_second = 800;
+    latency.in_flight = load.backs_up ? 5000 : load.mean_seconds * 800;
+    for (int i = 0; i < replicas; ++i) {
+      latency.loads[fmt::format("pod-{}", i)] = {.requests_per_second = load.rate,
+                                                 .concurrency = load.rate * load.mean_seconds,
+                                                 .quantile_seconds = load.quantile_seconds};
+    }
+    const Decision decision =
+        decide(kNow + seconds{second}, spec, test::observe(replicas, {latency}), history);
+    history = decision.history;
+    replicas = decision.replicas;
+  }
+  EXPECT_GE(replicas, 10) << "800 a second at 80 each";
+}
+
 TEST(Trial, OverloadIsNotTakenForADependency) {
   Model model = experienced();
   // The pods that were added have not been measured yet, and what piled up keeps all of them slow.
