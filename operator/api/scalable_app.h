@@ -232,7 +232,7 @@ struct MetricMemory {
   int trial_replicas = 0;
   bool not_capacity_bound = false;  // It did not help.
 
-  // What comes, 1/s, see scaling/smooth_load.h: without its noise, and as the mean of some 10 s.
+  // What comes, 1/s, see scaling/smooth_load.h: without its noise, and as the mean of some 4 s.
   double load_per_second = 0;
   double recent_load_per_second = 0;
   // QueueLength: what a busy replica gets done, jobs a second.

@@ -32,14 +32,15 @@ std::string pod_details(const api::MetricSpec& metric, const api::ObjectKey& app
   const std::string pods = render_template(R"q({namespace="$(namespace)",pod=~"$(pods)"})q", app);
   const std::string failed = render_template(R"q({namespace="$(namespace)",pod=~"$(pods)",code=~"5.."})q", app);
   const int window = metric.window_seconds;
-  const int soon = std::max(2, (window + 1) / 2);
+  const int soon = std::max(2, (window + 2) / 3);
   const auto rate = [&](std::string_view part, std::string_view selector) {
     return fmt::format("sum by (pod) (rate({}_{}{}[{}s]))", kLatencyMetric, part, selector, window);
   };
-  // Arrivals: what was finished lately, and what the number in progress grew by.
+  // Arrivals: what was finished lately, what was refused, and what the number in progress grew by.
   const std::string arrivals = fmt::format(
-      "sum(rate({0}_count{1}[{2}s])) + (sum(delta({3}{1}[{2}s])) / {2} or vector(0))", kLatencyMetric, pods,
-      soon, kInFlightMetric);
+      "sum(rate({0}_count{1}[{2}s])) + (sum(delta({3}{1}[{2}s])) / {2} or vector(0)) + (sum(rate({4}{1}[{2}s])) or "
+      "vector(0))",
+      kLatencyMetric, pods, soon, kInFlightMetric, kShedMetric);
   const std::string quantiles =
       fmt::format("histogram_quantile({}, sum by (le, pod) (rate({}_bucket{}[{}s])))", metric.quantile,
                   kLatencyMetric, pods, window);

@@ -20,6 +20,7 @@ namespace scalableapp::metrics {
 // The metric names that a workload exposes to be scaled without a query of its own.
 inline constexpr std::string_view kLatencyMetric = "http_request_duration_seconds";  // Histogram.
 inline constexpr std::string_view kInFlightMetric = "http_requests_in_flight";  // Gauge, optional.
+inline constexpr std::string_view kShedMetric = "http_requests_shed_total";  // Counter of those refused, optional.
 inline constexpr seconds kIdleWithoutGauge{300};  // As long as HPA's scale-down stabilization.
 inline constexpr std::string_view kCpuMetric = "process_cpu_seconds_total";     // Counter.
 inline constexpr std::string_view kQueueMetric = "queue_length";  // Gauge with label `queue`.

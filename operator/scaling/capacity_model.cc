@@ -14,17 +14,20 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 // Fewer requests than these say nothing of a mean, let alone of a quantile.
 constexpr double kFewestRequests = 30;
 // A wait shorter than this share of the service time is noise.
-constexpr double kLeastWait = 0.15;
+constexpr double kLeastWait = 0.05;
 // A replica is added for when the others would be busier than the first, and then for the second.
-constexpr double kMostUtilization = 0.78;
-constexpr double kWantedUtilization = 0.66;
+constexpr double kMostUtilization = 0.76;
+constexpr double kWantedUtilization = 0.63;
 // And when the quantile would be over the target, down to this share of it.
 constexpr double kWantedQuantile = 0.8;
 constexpr double kProbe = 1.25;  // Of the proven rate: how far down a step without a model goes.
+constexpr double kCalmSeconds = 30;
 constexpr double kTrial = 1.2;
+constexpr double kWanted = 0.85;  // Of the rate at which they fall behind, where that is all that is known.
 constexpr double kBusyServers = 1.5;   // So many requests per server are in progress or just arriving.
 constexpr double kQueueSeconds = 10;   // In which what waits should be served.
 constexpr double kUsualWarmUp = 10;    // Until it is measured.
+constexpr double kMostGrowth = 1.5;
 constexpr double kLongestGrowth = 30;  // Nobody knows that a load grows on for longer.
 constexpr double kMostVariability = 2;
 constexpr double kFewerEach = 0.93;  // The load per replica must have fallen this far to judge a trial.
@@ -100,7 +103,7 @@ void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad&
   const seconds passed =
       memory.learned_until ? std::chrono::ceil<seconds>(sample_at - *memory.learned_until) : seconds{1};
   memory.learned_until = sample_at;
-  smooth_load(load.total, metric.window_seconds / 2.0, passed, memory);
+  smooth_load(load.total, metric.window_seconds / 3.0, kCalmSeconds, passed, memory);
   if (load.requests < kFewestRequests || !(load.rate > 0) || !(load.mean_seconds > 0)) return;
   const bool met = load.quantile_seconds <= metric.target;
   double& service = memory.service_seconds;
@@ -129,9 +132,10 @@ void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad&
   if (wait > noise) {
     const double fitted = fit_servers(load.rate, service, variability_of(metric, memory), wait);
     if (memory.servers == 0) {
-      memory.servers = fitted;
+      // Of a window that mixes two loads it is too few; better that than to wait for a whole one.
+      if (load.is_steady || load.backs_up) memory.servers = fitted;
     } else if (load.is_steady) {
-      approach(memory.servers, fitted, seconds{10});
+      approach(memory.servers, fitted, seconds{60});
     } else if (is_overloaded) {  // For the whole window: what was finished is all that it can do.
       approach(memory.servers, fitted, seconds{3});
     }
@@ -176,7 +180,10 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
     wanted = std::max(kWantedUtilization * proven / kMostUtilization,
                       rate_within(metric, memory, kWantedQuantile * metric.target, kWantedUtilization));
   }
-  CapacityProposal proposal{.replicas = current, .rate_per_replica = wanted};
+  if (load.backs_up && over && memory.servers == 0) most = load.rate, wanted = kWanted * load.rate;
+  // A new count lies halfway between what would raise it and what would lower it again.
+  const double landing = std::isfinite(most) ? (most + wanted) / 2 : wanted;
+  CapacityProposal proposal{.replicas = current, .rate_per_replica = landing, .most_per_replica = most};
   if (memory.not_capacity_bound) {
     proposal.rate_per_replica = memory.trial_rate;
     const double needed = load.total / memory.trial_rate;
@@ -184,20 +191,24 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
     if (!proposal.within_tolerance) proposal.replicas = std::clamp(ceil_count(needed), 1, current);
     return proposal;
   }
-  const double certain = certain_load(load.total, metric.window_seconds / 2.0, memory);
+  const double certain = certain_load(load.total, metric.window_seconds / 3.0, memory);
   // What it will be by the time a new replica serves, and what waits is to be done as well.
-  const double horizon = fleet.warm_up_seconds > 0 ? fleet.warm_up_seconds : kUsualWarmUp;
-  const double to_come = certain + std::min(horizon, kLongestGrowth) *
-                                       load_growth(load.total, metric.window_seconds / 2.0, memory);
+  const double warm_up = fleet.warm_up_seconds > 0 ? fleet.warm_up_seconds : kUsualWarmUp;
+  const double horizon = std::min(warm_up, kLongestGrowth) + metric.window_seconds / 6.0;  // Half a window late.
+  const double to_come =
+      std::min(certain + horizon * load_growth(load.total, metric.window_seconds / 3.0, memory),
+               kMostGrowth * certain);
   const double to_serve = to_come + (over ? std::max(0.0, queue) / kQueueSeconds : 0);
-  const bool waits_for_trial = memory.trial_since && !load.backs_up && queue <= 0;
+  // Until there are more replicas nothing is tried: what was asked for may have been held up.
+  const bool is_tried = memory.trial_since && current > memory.trial_replicas;
+  const bool waits_for_trial = is_tried && !load.backs_up && queue <= 0;
   const bool unexplained = over && memory.over_since &&
                            now >= *memory.over_since + seconds{metric.window_seconds};
   if (ceil_count(to_serve / most) > current) {
     if (!waits_for_trial) {
-      proposal.replicas = std::max(current + 1, ceil_count(to_serve / wanted));
+      proposal.replicas = std::max(current + 1, ceil_count(to_serve / landing));
     }
-  } else if (unexplained && !memory.trial_since) {
+  } else if (unexplained && !is_tried) {
     proposal.replicas = std::max(current + 1, ceil_count(kTrial * current));
   } else if (!over && wanted > 0 && certain < wanted * current) {
     const double needed = certain / wanted;
@@ -206,7 +217,7 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
   } else {
     proposal.within_tolerance = !over;
   }
-  if (proposal.replicas > current && over && !memory.trial_since) {
+  if (proposal.replicas > current && over && !is_tried) {
     memory.trial_since = now;
     memory.trial_seconds = load.quantile_seconds;
     memory.trial_rate = load.rate;

@@ -49,6 +49,7 @@ struct CapacityProposal {
   int replicas = 0;
   bool within_tolerance = false;
   double rate_per_replica = 0;  // That a replica should carry; 0: not known.
+  double most_per_replica = 0;  // Over which one more is wanted; infinite: not known.
 };
 
 void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad& load,

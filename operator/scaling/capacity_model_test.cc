@@ -52,7 +52,11 @@ class Model {
     for (int passed = 0; passed < for_seconds; passed += 2) {
       now += seconds{2};
       learn(now, metric, load, memory);
-      proposal = propose(now, metric, behavior, load, current, load.pods >= current, memory);
+      const Fleet fleet{.current = current,
+                        .serving = load.pods,
+                        .all_measured = load.pods >= current,
+                        .warm_up_seconds = 8};
+      proposal = propose(now, metric, behavior, load, fleet, memory);
     }
     return proposal;
   }

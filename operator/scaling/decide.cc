@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "operator/scaling/combine.h"
@@ -79,9 +80,6 @@ class Pipeline {
     decision_.clamps.emplace_back(name);
     replicas_ = after;
   }
-  bool has(std::string_view name) const {
-    return std::ranges::find(decision_.clamps, name) != decision_.clamps.end();
-  }
 
  private:
   Decision& decision_;
@@ -125,9 +123,15 @@ Prediction predict(const api::ScalableAppSpec& spec, const Observation& observat
     const double believed =
         load_with_forecast(signal->load, forecast, spec.prediction->max_error_percent / 100.0);
     if (!(believed > signal->load)) continue;
-    const double needed = std::min(std::ceil(believed / signal->load_per_replica - 1e-9), 1e6);
+    const auto count = [&](double each) {
+      return each > 0 ? static_cast<int>(std::min(std::ceil(believed / each - 1e-9), 1e6)) : 0;
+    };
+    // Between what a replica should and what it can carry the count stays, or each guess would change it.
+    const int current = observation.current_replicas;
+    int needed = count(signal->load_per_replica);
+    if (needed > current && count(signal->most_per_replica) <= current) needed = current;
     if (needed <= prediction.replicas) continue;
-    prediction.replicas = static_cast<int>(needed);
+    prediction.replicas = needed;
     prediction.detail = fmt::format("the forecast of {:.4g} for {} (now {:.4g}; {}; {:.0f}% error so far)",
                                     forecast.expected, forecast.metric, signal->load, forecast.basis,
                                     100 * forecast.error);
@@ -192,6 +196,16 @@ bool keep_burst(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   return false;
 }
 
+// Whether something has begun or ended that a restart must not forget.
+bool is_new(const api::ScalingHistory& before, const api::ScalingHistory& after) {
+  return before.burst_over.has_value() != after.burst_over.has_value() ||
+         before.idle_since.has_value() != after.idle_since.has_value() ||
+         !std::ranges::equal(before.metrics, after.metrics, [](const auto& a, const auto& b) {
+           return a.missing_since.has_value() == b.missing_since.has_value() &&
+                  a.fallback_ended == b.fallback_ended && a.not_capacity_bound == b.not_capacity_bound;
+         });
+}
+
 bool is_recovering(WallTime now, const api::ScalableAppSpec& spec, const api::ScalingHistory& history) {
   const seconds window{2 * std::max(60, spec.behavior.scale_down.stabilization_window_seconds)};
   return std::ranges::any_of(history.metrics, [&](const auto& memory) {
@@ -199,18 +213,22 @@ bool is_recovering(WallTime now, const api::ScalableAppSpec& spec, const api::Sc
   });
 }
 
+// The time of the hold of a process that has just begun; zero once it is over.
+seconds restart_hold(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation) {
+  const seconds hold = std::clamp(seconds{spec.behavior.scale_down.stabilization_window_seconds},
+                                  kMinRestartHold, kMaxRestartHold);
+  const bool lasts = observation.observing_since && now < *observation.observing_since + hold;
+  return lasts ? hold : seconds{0};
+}
+
 void hold_down(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
                bool in_burst, Pipeline& pipeline) {
   const int current = observation.current_replicas;
   if (pipeline.replicas() >= current) return;
-  if (observation.observing_since) {
-    const seconds hold = std::clamp(seconds{spec.behavior.scale_down.stabilization_window_seconds},
-                                    kMinRestartHold, kMaxRestartHold);
-    if (now < *observation.observing_since + hold) {
-      pipeline.clamp("restartHold", current,
-                     fmt::format("the operator's first {} of watching", format_duration(hold)));
-      return;
-    }
+  if (const seconds hold = restart_hold(now, spec, observation); hold > seconds{0}) {
+    pipeline.clamp("restartHold", current,
+                   fmt::format("the operator's first {} of watching", format_duration(hold)));
+    return;
   }
   if (in_burst) {
     pipeline.clamp("burst", current,
@@ -236,7 +254,10 @@ void apply_behavior(WallTime now, const api::ScalableAppSpec& spec, const Observ
   hold_down(now, spec, observation, in_burst, pipeline);
   const bool up = pipeline.replicas() > current;
   if (!up && pipeline.replicas() < current && is_recovering(now, spec, decision.history)) {
-    const Limit limit = limit_rate(now, current, pipeline.replicas(), {.scale_down = kRecoveryRules}, events);
+    // What the fallback added is no count to go back to at once.
+    std::vector<api::ScaleEvent> lowered;
+    std::ranges::copy_if(events, std::back_inserter(lowered), [](const auto& event) { return event.change < 0; });
+    const Limit limit = limit_rate(now, current, pipeline.replicas(), {.scale_down = kRecoveryRules}, lowered);
     if (limit.replicas != pipeline.replicas()) {
       pipeline.clamp("recovery", limit.replicas, "the recovery after a fallback, 10%/15s");
     }
@@ -253,11 +274,12 @@ void apply_behavior(WallTime now, const api::ScalableAppSpec& spec, const Observ
 }
 
 // To zero and back from it, and the bounds, which always hold.
-void apply_bounds(const api::ScalableAppSpec& spec, const Observation& observation, bool may_be_zero,
-                  Pipeline& pipeline) {
+void apply_bounds(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
+                  bool may_be_zero, bool in_burst, Pipeline& pipeline) {
   const int current = observation.current_replicas;
   const Bounds bounds = bounds_of(spec, observation);
-  const bool is_held = pipeline.has("restartHold") || pipeline.has("rolloutHold");
+  const bool is_held = observation.rollout_in_flight || in_burst ||
+                       restart_hold(now, spec, observation) > seconds{0};
   if (bounds.min == 0 && current > 0) {
     if (may_be_zero && !is_held && pipeline.replicas() != 0) {
       pipeline.clamp("scaleToZero", 0,
@@ -446,6 +468,11 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   decision.from = current;
   decision.history = history;
   align_memory(spec, decision.history.metrics);
+  for (auto& memory : decision.history.metrics) {  // The clock was set back.
+    for (auto* time : {&memory.fallback_ended, &memory.learned_until, &memory.trial_since}) {
+      if (*time && **time > now) *time = now;
+    }
+  }
   learn_warm_up(now, observation, decision.history);
   decision.outliers = find_outliers(now, spec, observation);
   std::vector<std::string_view> outliers;
@@ -485,13 +512,13 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   decision.in_burst = keep_burst(now, spec, observation, pipeline.replicas(), decision.history);
   if (!spec.override_replicas) {
     apply_behavior(now, spec, observation, decision.in_burst, decision, pipeline);
-    apply_bounds(spec, observation, may_be_zero, pipeline);
+    apply_bounds(now, spec, observation, may_be_zero, decision.in_burst, pipeline);
   }
   decision.replicas = pipeline.replicas();
 
   const int change = spec.paused || spec.dry_run ? 0 : decision.replicas - current;
   record_event(now, change, spec.behavior, decision.history.scale_events);
-  decision.history_changed_materially |= change != 0;
+  decision.history_changed_materially |= change != 0 || is_new(history, decision.history);
 
   const ClampReason* last = decision.clamps.empty() ? nullptr : find_clamp(decision.clamps.back());
   decision.reason =

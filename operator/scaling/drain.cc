@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "operator/scaling/queueing.h"
+#include "operator/scaling/smooth_load.h"
 
 namespace scalableapp::scaling {
 namespace {
@@ -14,7 +15,9 @@ constexpr double kQuantile = 0.99;
 // Workers that are busier than this fall behind with every fluctuation; scaling down leaves more
 // room than scaling up asks for.
 constexpr double kMostUtilization = 0.9;
-constexpr double kWantedUtilization = 0.8;
+constexpr double kWantedUtilization = 0.72;
+// Of the mean of arrivals: what comes in bursts waits a little, which a queue is for.
+constexpr double kCalmSeconds = 90;
 
 // Workers as one station with many servers: the fewest that keep up with `rate`.
 double workers_for(double rate, double jobs_per_second, double drain_seconds, double utilization) {
@@ -30,8 +33,17 @@ double workers_for(double rate, double jobs_per_second, double drain_seconds, do
 void learn_throughput(WallTime sample_at, const MetricReading& reading, seconds window,
                       const std::vector<PodState>& pods, api::MetricMemory& memory) {
   if (memory.learned_until && sample_at <= *memory.learned_until) return;
+  const seconds passed = memory.learned_until ? std::chrono::ceil<seconds>(sample_at - *memory.learned_until)
+                                              : seconds{1};
   memory.learned_until = sample_at;
-  if (!reading.completions_per_second || !(*reading.completions_per_second > 0)) return;
+  if (reading.arrivals_per_second && std::isfinite(*reading.arrivals_per_second)) {
+    smooth_load(std::max(0.0, *reading.arrivals_per_second), static_cast<double>(window.count()), kCalmSeconds,
+                passed, memory);
+  }
+  if (!reading.completions_per_second || !std::isfinite(*reading.completions_per_second) ||
+      !(*reading.completions_per_second > 0)) {
+    return;
+  }
   int workers = 0;
   bool same_all_along = true;
   for (const PodState& pod : pods) {
@@ -60,7 +72,7 @@ std::optional<DrainProposal> replicas_to_drain(const api::MetricSpec& metric,
   if (!(each > 0) || !reading.arrivals_per_second || !std::isfinite(*reading.arrivals_per_second)) {
     return std::nullopt;
   }
-  const double rate = std::max(0.0, *reading.arrivals_per_second);
+  const double rate = memory.load_per_second;
   const double drain = *metric.drain_seconds;
   const double for_backlog = *reading.value / (drain * each);
   const double needed = for_backlog + rate / each;
@@ -68,7 +80,8 @@ std::optional<DrainProposal> replicas_to_drain(const api::MetricSpec& metric,
     return static_cast<int>(std::min(
         1e6, std::max(std::ceil(needed - 1e-9), workers_for(rate, each, drain, utilization))));
   };
-  DrainProposal proposal{.replicas = count(kMostUtilization)};
+  DrainProposal proposal{.replicas = count(kMostUtilization),
+                         .jobs_per_replica = kWantedUtilization * each};
   if (proposal.replicas >= current) {
     proposal.within_tolerance = proposal.replicas == current;
     return proposal;

@@ -19,6 +19,7 @@ void learn_throughput(WallTime sample_at, const MetricReading& reading, seconds 
 struct DrainProposal {
   int replicas = 0;  // At least 1.
   bool within_tolerance = false;
+  double jobs_per_replica = 0;  // That a replica should get done, 1/s.
 };
 // Unset while a worker's throughput or what keeps coming is not known: the target per replica is
 // left to go by. `current` > 0; metric.drain_seconds is set.

@@ -57,7 +57,7 @@ Limit limit_rate(WallTime now, int current, int desired, const api::Behavior& be
 
 void record_event(WallTime now, int change, const api::Behavior& behavior,
                   std::vector<api::ScaleEvent>& events) {
-  int longest = 0;
+  int longest = 15;  // A recovery looks back as far.
   for (const auto* rules : {&behavior.scale_up, &behavior.scale_down}) {
     for (const auto& policy : rules->policies) longest = std::max(longest, policy.period_seconds);
   }

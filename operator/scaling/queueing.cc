@@ -8,7 +8,8 @@ namespace scalableapp::scaling {
 namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
-constexpr int kBisections = 30;  // A billionth of the range.
+constexpr int kBisections = 20;  // A millionth of the range.
+constexpr int kNewtonSteps = 20;
 
 double probability_to_wait(double servers, double utilization) {
   return std::pow(utilization, std::sqrt(2 * (servers + 1)) - 1);
@@ -46,13 +47,25 @@ double rate_for_wait(const Station& station, double quantile, double wait_second
 
 double fit_servers(double rate, double service_seconds, double variability, double mean_wait_seconds) {
   const double busy = rate * service_seconds;
-  // The wait falls with every server more: far over `busy` there is none.
-  double low = busy, high = 8 * busy + 8;
-  for (int i = 0; i < kBisections; ++i) {
-    const double middle = (low + high) / 2;
-    (mean_wait({middle, service_seconds, variability}, rate) > mean_wait_seconds ? low : high) = middle;
+  const double most = 8 * busy + 8;  // Far over `busy` nothing waits.
+  if (!(mean_wait_seconds > 0) || !(busy > 0)) return most;
+  // The logarithm of the wait falls with that of the spare servers, ever faster: Newton's method from
+  // too many of them on comes closer with every step and never passes the answer.
+  const double wanted = std::log(mean_wait_seconds / (service_seconds * variability));
+  double spare = std::log(most - busy);
+  double servers = most;
+  for (int i = 0; i < kNewtonSteps; ++i) {
+    const double root = std::sqrt(2 * (servers + 1));
+    const double load = std::log(busy / servers);
+    const double over = (root - 1) * load - spare - wanted;
+    if (over >= 0) break;
+    const double slope = (servers - busy) * (load / root - (root - 1) / servers) - 1;
+    const double step = over / slope;
+    spare -= step;
+    servers = busy + std::exp(spare);
+    if (step < 1e-6) break;
   }
-  return high;
+  return servers;
 }
 
 double variability_of(double ratio, double quantile) {

@@ -123,15 +123,27 @@ TEST(FitServers, InvertsTheMeanWait) {
       const double rate = utilization * station.capacity();
       const double wait = mean_wait(station, rate);
       if (wait < 1e-9) continue;  // Nobody waits: any larger number explains that, too.
-      EXPECT_NEAR(fit_servers(rate, 0.05, wait), servers, 0.001 * servers) << utilization;
+      EXPECT_NEAR(fit_servers(rate, 0.05, 1, wait), servers, 0.001 * servers) << utilization;
     }
   }
 }
 
 TEST(FitServers, IsNeverFewerThanAreBusy) {
-  EXPECT_GE(fit_servers(100, 0.1, 1e9), 10);
-  EXPECT_NEAR(fit_servers(100, 0.1, 1e9), 10, 0.01);
-  EXPECT_GT(fit_servers(100, 0.1, 0), 10) << "nothing waits, so there are spare ones";
+  EXPECT_GE(fit_servers(100, 0.1, 1, 1e9), 10);
+  EXPECT_NEAR(fit_servers(100, 0.1, 1, 1e9), 10, 0.01);
+  EXPECT_GT(fit_servers(100, 0.1, 1, 0), 10) << "nothing waits, so there are spare ones";
+}
+
+TEST(Variability, OfALognormalTimeIsTakenFromItsQuantile) {
+  EXPECT_DOUBLE_EQ(variability_of(1, 0.99), 0.5) << "constant";
+  // cv 0.3: sigma^2 = ln 1.09, the 99 % quantile is exp(2.3263 sigma - sigma^2 / 2) = 1.895 means.
+  EXPECT_NEAR(variability_of(1.895, 0.99), 1.09 / 2, 0.005);
+  // cv 1: sigma^2 = ln 2, exp(2.3263 * 0.8326 - 0.3466) = 4.906.
+  EXPECT_NEAR(variability_of(4.906, 0.99), 1, 0.01);
+}
+
+TEST(Variability, OfConstantServiceHalvesTheWait) {
+  EXPECT_DOUBLE_EQ(mean_wait({1, 0.1, 0.5}, 8), mean_wait({1, 0.1, 1}, 8) / 2);
 }
 
 }  // namespace

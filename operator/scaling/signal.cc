@@ -100,6 +100,7 @@ void evaluate_cpu(WallTime now, const api::ScalableAppSpec& spec, const MetricRe
   const int current = observation.current_replicas;
   signal.load = sampled.used;
   signal.load_per_replica = target * sampled.requested / sampled.pods;
+  signal.most_per_replica = signal.load_per_replica * (1 + spec.behavior.scale_up.tolerance);
   signal.value = sampled.used / sampled.requested;
   signal.ratio = sampled.ratio(target);
   signal.proposal = current;
@@ -185,7 +186,7 @@ bool evaluate_capacity(WallTime now, const api::ScalableAppSpec& spec, const Met
   learn(sample_time(now, reading), metric, load, memory);
   const auto proposal = propose(now, metric, spec.behavior, load, {.current = current,
                  .serving = serving,
-                 .all_measured = is_settled && load.pods >= current,
+                 .all_measured = is_settled && load.pods + static_cast<int>(outliers.size()) >= current,
                  .warm_up_seconds = warm_up_seconds},
                 memory);
   signal.by_capacity = true;
@@ -193,6 +194,7 @@ bool evaluate_capacity(WallTime now, const api::ScalableAppSpec& spec, const Met
   signal.ratio = load.quantile_seconds / metric.target;
   signal.load = load.total;
   signal.load_per_replica = proposal.rate_per_replica;
+  signal.most_per_replica = proposal.most_per_replica;
   signal.proposal = proposal.replicas;
   signal.within_tolerance = proposal.within_tolerance;
   signal.not_capacity_bound = memory.not_capacity_bound;
@@ -208,6 +210,7 @@ void evaluate_total(WallTime now, const api::ScalableAppSpec& spec, const Metric
   signal.value = value;
   signal.load = value;
   signal.load_per_replica = metric.target;
+  signal.most_per_replica = metric.target * (1 + spec.behavior.scale_up.tolerance);
   signal.is_idle_total = value <= metric.activation_threshold;
   if (current == 0) {  // Nothing to multiply: HPA's path for scaling from zero.
     signal.ratio = value / metric.target;
@@ -221,7 +224,8 @@ void evaluate_total(WallTime now, const api::ScalableAppSpec& spec, const Metric
     if (const auto drain = replicas_to_drain(metric, reading, current, spec.behavior, memory)) {
       signal.by_drain = true;
       signal.load = *reading.arrivals_per_second;
-      signal.load_per_replica = memory.jobs_per_second;
+      signal.load_per_replica = drain->jobs_per_replica;
+      signal.most_per_replica = memory.jobs_per_second;
       signal.proposal = drain->replicas;
       signal.within_tolerance = drain->within_tolerance;
       return;

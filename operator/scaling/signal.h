@@ -53,6 +53,7 @@ struct Signal {
   // not known.
   double load = 0;
   double load_per_replica = 0;
+  double most_per_replica = 0;      // Over so much of it the count is raised.
   bool by_capacity = false;         // Latency by its model.
   bool by_drain = false;            // QueueLength by its model.
   bool not_capacity_bound = false;  // More replicas have not helped.

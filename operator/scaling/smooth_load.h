@@ -8,11 +8,13 @@
 
 namespace scalableapp::scaling {
 
-// Takes one more figure in, of a window of `window_seconds`, `passed` after the last one.
-void smooth_load(double per_second, double window_seconds, seconds passed, api::MetricMemory& memory);
+// Takes one more figure in, of a window of `window_seconds`, `passed` after the last one. The longer
+// mean is of some `calm_seconds`.
+void smooth_load(double per_second, double window_seconds, double calm_seconds, seconds passed,
+                 api::MetricMemory& memory);
 
 // What it grows by, 1/s each second; 0 unless that is more than noise. At most what doubles the load in
-// some 10 s: of a step nobody can say how it goes on.
+// some 4 s: of a step nobody can say how it goes on.
 double load_growth(double per_second, double window_seconds, const api::MetricMemory& memory);
 
 // At least this comes, for scaling up: `per_second` less its noise, or the longer mean.

@@ -18,21 +18,22 @@ double seconds_of(milliseconds duration) { return static_cast<double>(duration.c
 bool learn_warm_up(WallTime now, const Observation& observation, api::ScalingHistory& history) {
   if (history.warm_up_seen && *history.warm_up_seen > now) history.warm_up_seen = now;
   const auto seen = history.warm_up_seen;
-  bool learned = false;
+  double slowest = 0;
   for (const PodState& pod : observation.pods) {
     if (!pod.serving || !pod.ready_since || !pod.created) continue;
     if (*pod.ready_since > now || (seen && *pod.ready_since <= *seen)) continue;
-    double taken = seconds_of(*pod.ready_since - *pod.created);
+    const double taken = seconds_of(*pod.ready_since - *pod.created);
     if (taken <= 0 || taken > kLongest) continue;
-    double& known = history.warm_up_seconds;
-    if (known > 0) taken = std::min(taken, kMostTimesSlower * known);
-    known = known == 0 ? taken : known + (taken > known ? kSlower : kFaster) * (taken - known);
+    slowest = std::max(slowest, taken);
     if (!history.warm_up_seen || *history.warm_up_seen < *pod.ready_since) {
       history.warm_up_seen = pod.ready_since;
     }
-    learned = true;
   }
-  return learned;
+  if (slowest == 0) return false;
+  double& known = history.warm_up_seconds;
+  if (known > 0) slowest = std::min(slowest, kMostTimesSlower * known);
+  known = known == 0 ? slowest : known + (slowest > known ? kSlower : kFaster) * (slowest - known);
+  return true;
 }
 
 }  // namespace scalableapp::scaling

@@ -125,7 +125,7 @@ void MetricsModel::read(milliseconds now, const api::MetricSpec& metric, const F
 void MetricsModel::read_latency(milliseconds now, const api::MetricSpec& metric,
                                 const Fleet& fleet, scaling::MetricReading& reading) const {
   const milliseconds window = seconds{metric.window_seconds};
-  const milliseconds soon = seconds{std::max(2, (metric.window_seconds + 1) / 2)};
+  const milliseconds soon = seconds{std::max(2, (metric.window_seconds + 2) / 3)};
   std::array<double, kBuckets> all{};
   double finished_per_second = 0, arrivals = 0, in_flight = 0;
   bool is_known = false, has_gauge = false, has_arrivals = false;
@@ -136,10 +136,11 @@ void MetricsModel::read_latency(milliseconds now, const api::MetricSpec& metric,
       has_gauge = true;
       in_flight += pod.samples.back().in_progress;
     }
-    // Over half of the window: what was finished and what came to be in flight.
+    // Over a third of the window: what was finished, refused, and what came to be in flight.
     if (const auto lately = range_of(pod, now, soon)) {
       has_arrivals = true;
       const auto count = lately->last->counters.finished - lately->first->counters.finished +
+                         lately->last->counters.refused - lately->first->counters.refused +
                          lately->last->in_progress - lately->first->in_progress;
       arrivals += static_cast<double>(count) * lately->factor;
     }

@@ -79,6 +79,7 @@ bool Station::arrive(const Request& request, Counters* owner) {
     advance(request.arrival);  // Some may have been begun since.
     if (tail_ - head_ >= limit_) {
       outcomes_.lost(request.arrival, false);
+      if (owner != nullptr) ++owner->refused;
       return false;
     }
   }

@@ -38,6 +38,7 @@ struct Counters {
   std::int64_t arrived = 0;   // Put into this pod; a job when it is begun.
   std::int64_t finished = 0;  // Errors included.
   std::int64_t errors = 0;
+  std::int64_t refused = 0;  // Because the queue was full.
   double duration_seconds = 0;  // Sum over the finished ones, waiting included.
   // Sums of moments: t * (arrived - finished) - arrived_at + finished_at is the integral of the
   // number in progress up to t, if nothing was lost.
