@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <map>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ namespace {
 
 // Enough to answer "what happened in the last minutes", small with 500 apps.
 constexpr std::size_t kDecisionsKept = 32;
+constexpr std::size_t kDecisionBytesKept = 48U << 10U;  // Of an app with many pods fewer are kept.
 constexpr const char* kWarmUpQueryId = "";  // No metric's name is empty.
 constexpr const char* kScaleManager = "scalableapp-operator-scale";
 // A new query is given so long before an app that runs already is told that a metric is missing:
@@ -626,7 +628,13 @@ void AppReconciler::announce(WallTime now, const Snapshot& snapshot, const rollo
   if (same) return;
   const scaling::Decision& latest = memory.latest->decision;
   memory.records.push_back(memory.latest->json());
-  if (memory.records.size() > kDecisionsKept) memory.records.erase(memory.records.begin());
+  const auto bytes = [&] {
+    return std::accumulate(memory.records.begin(), memory.records.end(), std::size_t{0},
+                           [](std::size_t sum, const std::string& record) { return sum + record.size(); });
+  };
+  while (memory.records.size() > kDecisionsKept || (memory.records.size() > 1 && bytes() > kDecisionBytesKept)) {
+    memory.records.erase(memory.records.begin());
+  }
   log_info("decision", {{"app", text_of(app.metadata.key())},
                         {"from", std::to_string(latest.from)},
                         {"to", std::to_string(latest.replicas)},

@@ -146,4 +146,20 @@ std::string report_csv(std::span<const TraceReport> reports) {
   return render_csv(table);
 }
 
+std::string series_csv(std::span<const TraceReport> reports) {
+  Table table{.headings = {"trace", "policy", "seconds", "requests_per_second", "latency_seconds",
+                           "replicas_desired", "replicas_serving", "queue"}};
+  for (const TraceReport& report : reports) {
+    for (const PolicyResult& result : report.policies) {
+      for (const simulation::Point& point : result.points) {
+        table.rows.push_back({report.trace, result.name, json_number(point.seconds).dump(),
+                              json_number(point.arrivals_per_second).dump(),
+                              json_number(point.latency_seconds).dump(), std::to_string(point.replicas_desired),
+                              std::to_string(point.replicas_serving), std::to_string(point.queue)});
+      }
+    }
+  }
+  return render_csv(table);
+}
+
 }  // namespace scalableapp::plugin

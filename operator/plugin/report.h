@@ -22,5 +22,7 @@ std::string report_table(std::span<const TraceReport> reports);
 std::string report_json(std::span<const TraceReport> reports);
 // One row for each trace and policy.
 std::string report_csv(std::span<const TraceReport> reports);
+// The course of each run, a row for each of its points.
+std::string series_csv(std::span<const TraceReport> reports);
 
 }  // namespace scalableapp::plugin

@@ -100,6 +100,7 @@ std::vector<Flag> output_flags(OutputOptions& options) {
          const auto format = picture_format_of(value);
          return format ? Result<void>() : tl::unexpected(format.error());
        }},
+      {"series", 0, "''", "Also write the course of each run to this file, as CSV.", text(options.series)},
   };
 }
 
@@ -171,6 +172,11 @@ Result<Printed> present(const std::vector<TraceReport>& reports, const OutputOpt
     const auto bytes = plot_runs(reports, *format, table);
     if (!bytes) return tl::unexpected(bytes.error());
     if (auto written = write_file(output.plot, *bytes); !written) {
+      return tl::unexpected(written.error());
+    }
+  }
+  if (!output.series.empty()) {
+    if (auto written = write_file(output.series, series_csv(reports)); !written) {
       return tl::unexpected(written.error());
     }
   }

@@ -29,6 +29,7 @@ Flag against_flag(RunOptions& options);
 struct OutputOptions {
   std::string format = "table";
   std::string plot;
+  std::string series;
 };
 std::vector<Flag> output_flags(OutputOptions& options);
 

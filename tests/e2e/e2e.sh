@@ -64,6 +64,27 @@ within "and the decision says what is missing" 35 has demo scalableapp/web '{.st
 kubectl -n monitoring scale deployment/prometheus --replicas=1 >/dev/null
 within "metrics that come back are told as well" 60 is demo scalableapp/web "$(condition MetricsAvailable status)" True
 
+# --- it says why -----------------------------------------------------------------------------------------------------------
+explain() { build/release/bin/kubectl-scalableapp explain web -n demo "$@"; }
+explained() { explain >"$out/explain.txt" && grep -qE '[0-9]+ -> [0-9]+: |stays at|held at' "$out/explain.txt"; }
+within "explain shows the leader's decisions, through the API server" 20 explained
+decided_again() {
+  explain -o json >"$out/record.json" && kubectl -n demo get scalableapp web -o yaml >"$out/web.yaml" &&
+    build/release/bin/kubectl-scalableapp decide -f "$out/web.yaml" --observation "$out/record.json" >"$out/again.json" 2>"$out/again.err" &&
+    ! grep . "$out/again.err"
+}
+within "and decide makes them again, to the same bytes" 20 decided_again
+
+# --- to zero and back ------------------------------------------------------------------------------------------------------
+worker() { kubectl -n demo patch scalableapp worker --type=merge -p "$1" >/dev/null; }
+worker '{"spec":{"replicas":{"min":0},"scaleToZero":{"idleSeconds":5},"behavior":{"scaleDown":{"stabilizationWindowSeconds":5}}}}'
+within "a queue that stays empty leaves no worker" 60 is demo scalableapp/worker '{.status.desiredReplicas} {.status.replicas}' "0 0"
+scripts/load 40:20s --name "$cluster" >"$logs/e2e-load.log" 2>&1 &
+loading=$!
+within "and the first jobs start one" 20 is demo scalableapp/worker '{.status.readyReplicas}' 1
+wait $loading
+worker '{"spec":{"replicas":{"min":1}}}'
+
 # --- the pod's own rules ---------------------------------------------------------------------------------------------------
 operator_pod=$(kubectl -n scalableapp-system get pods -l app.kubernetes.io/name=scalableapp-operator -o name | head -n 1)
 succeeds "the operator runs without root and without a writable disk" is scalableapp-system "$operator_pod" \
