@@ -104,6 +104,11 @@ void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad&
       memory.learned_until ? std::chrono::ceil<seconds>(sample_at - *memory.learned_until) : seconds{1};
   memory.learned_until = sample_at;
   smooth_load(load.total, metric.window_seconds / 3.0, kCalmSeconds, passed, memory);
+  if (!memory.over_since && load.quantile_seconds > metric.target) {
+    // What was known before the latency got worse: this sample is the first that must not be in it.
+    memory.servers_before = memory.servers;
+    memory.proven_rate_before = memory.proven_rate;
+  }
   if (load.requests < kFewestRequests || !(load.rate > 0) || !(load.mean_seconds > 0)) return;
   const bool met = load.quantile_seconds <= metric.target;
   double& service = memory.service_seconds;
@@ -166,8 +171,6 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
     end_trial(memory);
   } else if (!memory.over_since || *memory.over_since > now) {
     memory.over_since = now;
-    memory.servers_before = memory.servers;
-    memory.proven_rate_before = memory.proven_rate;
   }
   const double queue = queue_of(load, fleet, memory);
   judge_trial(now, metric, load, fleet, queue > 0, memory);

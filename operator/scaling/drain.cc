@@ -10,6 +10,8 @@ namespace scalableapp::scaling {
 namespace {
 
 constexpr double kSmoothing = 0.2;
+// What workers that are not known to be busy do beyond what is known is believed over so many windows.
+constexpr int kRaiseWindows = 3;
 // Of the jobs, so many wait no longer than drainSeconds.
 constexpr double kQuantile = 0.99;
 // Workers that are busier than this fall behind with every fluctuation; scaling down leaves more
@@ -57,10 +59,16 @@ void learn_throughput(WallTime sample_at, const MetricReading& reading, seconds 
   const double growth = reading.arrivals_per_second.value_or(0) - *reading.completions_per_second;
   const double waited = *reading.value - growth * static_cast<double>(window.count());
   const bool all_were_busy = same_all_along && std::min(waited, *reading.value) > workers;
-  if (all_were_busy && memory.jobs_per_second > 0) {
-    memory.jobs_per_second += kSmoothing * (each - memory.jobs_per_second);
-  } else {
-    memory.jobs_per_second = std::max(memory.jobs_per_second, each);
+  double& known = memory.jobs_per_second;
+  if (all_were_busy && known > 0) {
+    known += kSmoothing * (each - known);
+  } else if (each > known) {
+    // Workers that are gone leave their jobs in the window, so that the others look faster than they
+    // are. Where some have just joined they all look slower, and what is more is certain.
+    const bool may_be_others = known > 0 && same_all_along;
+    const double time = static_cast<double>((kRaiseWindows * window).count());
+    const double share = may_be_others ? static_cast<double>(passed.count()) / time : 1;
+    known += std::min(1.0, share) * (each - known);
   }
 }
 

@@ -194,7 +194,9 @@ bool evaluate_capacity(WallTime now, const api::ScalableAppSpec& spec, const Met
   signal.ratio = load.quantile_seconds / metric.target;
   signal.load = load.total;
   signal.load_per_replica = proposal.rate_per_replica;
-  signal.most_per_replica = proposal.most_per_replica;
+  signal.most_per_replica = std::isfinite(proposal.most_per_replica)
+                                ? proposal.most_per_replica
+                                : proposal.rate_per_replica * (1 + spec.behavior.scale_up.tolerance);
   signal.proposal = proposal.replicas;
   signal.within_tolerance = proposal.within_tolerance;
   signal.not_capacity_bound = memory.not_capacity_bound;
