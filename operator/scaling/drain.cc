@@ -10,8 +10,9 @@ namespace scalableapp::scaling {
 namespace {
 
 constexpr double kSmoothing = 0.2;
-// What workers that are not known to be busy do beyond what is known is believed over so many windows.
-constexpr int kRaiseWindows = 3;
+// By so much a window, of what is known, a worker may be found to be faster while others that are gone
+// may have done a part of it.
+constexpr double kMostRaise = 0.25;
 // Of the jobs, so many wait no longer than drainSeconds.
 constexpr double kQuantile = 0.99;
 // Workers that are busier than this fall behind with every fluctuation; scaling down leaves more
@@ -62,13 +63,13 @@ void learn_throughput(WallTime sample_at, const MetricReading& reading, seconds 
   double& known = memory.jobs_per_second;
   if (all_were_busy && known > 0) {
     known += kSmoothing * (each - known);
-  } else if (each > known) {
+  } else if (known > 0 && same_all_along) {
     // Workers that are gone leave their jobs in the window, so that the others look faster than they
     // are. Where some have just joined they all look slower, and what is more is certain.
-    const bool may_be_others = known > 0 && same_all_along;
-    const double time = static_cast<double>((kRaiseWindows * window).count());
-    const double share = may_be_others ? static_cast<double>(passed.count()) / time : 1;
-    known += std::min(1.0, share) * (each - known);
+    const double windows = static_cast<double>(passed.count()) / static_cast<double>(window.count());
+    known = std::max(known, std::min(each, known * (1 + kMostRaise * std::min(1.0, windows))));
+  } else {
+    known = std::max(known, each);
   }
 }
 

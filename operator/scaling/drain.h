@@ -12,7 +12,8 @@
 namespace scalableapp::scaling {
 
 // Once a sample. Completions are those of `window`: workers that joined or left meanwhile, or that
-// had nothing to do, could have done more than they did, so then it only ever raises what is known.
+// had nothing to do, could have done more than they did, so then it only ever raises what is known;
+// by little at a time, unless some have just joined, because some that are gone may have helped.
 void learn_throughput(WallTime sample_at, const MetricReading& reading, seconds window,
                       const std::vector<PodState>& pods, api::MetricMemory& memory);
 
