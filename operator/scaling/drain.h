@@ -1,6 +1,6 @@
 // How many workers empty a queue in time: the backlog within drainSeconds, and what keeps coming so
-// that it hardly ever waits longer than that. Needs to know what one busy worker gets done, which is
-// learned while there is more to do than workers. Pure.
+// that it hardly ever waits longer than that. Needs to know what one busy worker gets done, which
+// is learned while there is more to do than workers. Pure.
 #pragma once
 
 #include <optional>

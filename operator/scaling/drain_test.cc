@@ -257,7 +257,7 @@ TEST(LearnThroughput, WorkersThatAreFasterThanWasKnownAreBelievedOverAFewWindows
   EXPECT_NEAR(learned_from(faster, 4, 10), 12.5, 0.2);
   auto pods = workers(4, seconds{60});
   pods.back().ready_since = kNow - seconds{3};
-  EXPECT_DOUBLE_EQ(learned(0, 50, 50, pods), 12.5) << "at once where one has not even had its full time";
+  EXPECT_DOUBLE_EQ(learned(0, 50, 50, pods), 12.5) << "at once where one was not there for all of it";
 }
 
 }  // namespace

@@ -94,7 +94,8 @@ TEST(Growth, OfASteepRampIsNoMoreThanItsSlope) {
   Load load;
   load.see(200, 60);
   double per_second = 200;
-  for (int second = 0; second < 30; second += 2) load.see(per_second += 2 * 100);  // 100 more each second.
+  // 100 more each second.
+  for (int second = 0; second < 30; second += 2) load.see(per_second += 2 * 100);
   EXPECT_GE(load.growth(), 0.4 * 100) << "the latest figure is in the mean, too";
   EXPECT_LE(load.growth(), 1.2 * 100) << "which is no more than 4 s late";
 }
@@ -135,7 +136,7 @@ TEST(Growth, OfAStepIsBounded) {
     load.see(100, 60);
     load.see(to);
     EXPECT_GT(load.growth(), 0) << to;
-    EXPECT_LE(load.growth(), (to + 100) / 2 / 4) << "nobody can say how a step to " << to << " goes on";
+    EXPECT_LE(load.growth(), (to + 100) / 2 / 4) << "nobody knows how it goes on from " << to;
   }
 }
 
