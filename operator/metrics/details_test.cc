@@ -34,6 +34,17 @@ TEST(Details, AreAskedInOneQueryForALatency) {
   EXPECT_THAT(queries[0].text, HasSubstr("rate(http_request_duration_seconds_sum{namespace=\"shop\""));
 }
 
+TEST(Details, OfArrivalsCountWhatWasRefusedWhereThePodsTellOfIt) {
+  api::MetricSpec metric = latency();
+  metric.window_seconds = 10;
+  const std::string text = detail_queries(metric, kApp, 3)[0].text;
+  const std::string pods = R"q({namespace="shop",pod=~")q";
+  EXPECT_THAT(text, HasSubstr("(sum(rate(http_requests_shed_total" + pods));
+  EXPECT_THAT(text, HasSubstr("[4s])) or vector(0)), \"pod\", \"arrivals/$1\""))
+      << "0 where they do not; over a third of the window";
+  EXPECT_TRUE(check_self_contained(text)) << text;
+}
+
 TEST(Details, AreNotAskedWhereTheValueSaysAll) {
   api::MetricSpec own = latency();
   own.query = "latency_seconds";

@@ -111,7 +111,7 @@ TEST(Burst, AClockThatWasSetBackDoesNotMakeItLast) {
   EXPECT_EQ(timeline.at(62, 4).replicas, 4);
 }
 
-TEST(Burst, DISABLED_TheFirstPodOfAnAppAtZeroIsNone) {
+TEST(Burst, TheFirstPodOfAnAppAtZeroIsNone) {
   auto spec = slow_app(kBurst);
   spec.min_replicas = 0;
   Timeline timeline(spec, 0);

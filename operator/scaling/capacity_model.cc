@@ -23,20 +23,23 @@ constexpr double kWantedQuantile = 0.8;
 constexpr double kProbe = 1.25;  // Of the proven rate: how far down a step without a model goes.
 constexpr double kCalmSeconds = 30;
 constexpr double kTrial = 1.2;
-constexpr double kWanted = 0.85;  // Of the rate at which they fall behind, where that is all that is known.
-constexpr double kBusyServers = 1.5;   // So many requests per server are in progress or just arriving.
+// Of the rate at which they fall behind, where that is all that is known.
+constexpr double kWanted = 0.85;
+constexpr double kBusyServers = 1.5;   // So many requests per server are served or just come.
 constexpr double kQueueSeconds = 10;   // In which what waits should be served.
 constexpr double kUsualWarmUp = 10;    // Until it is measured.
 constexpr double kMostGrowth = 1.5;
 constexpr double kLongestGrowth = 30;  // Nobody knows that a load grows on for longer.
 constexpr double kMostVariability = 2;
-constexpr double kFewerEach = 0.93;  // The load per replica must have fallen this far to judge a trial.
+// The load per replica must have fallen so far to judge a trial.
+constexpr double kFewerEach = 0.93;
 constexpr double kNoBetter = 0.85;
 constexpr double kMoreLoad = 1.25;   // Ends the verdict of a trial.
 
 // How much of the way to a new value `passed` is worth.
 double weight(seconds passed, seconds time_constant) {
-  return std::min(1.0, static_cast<double>(passed.count()) / static_cast<double>(time_constant.count()));
+  return std::min(1.0, static_cast<double>(passed.count()) /
+                           static_cast<double>(time_constant.count()));
 }
 
 int ceil_count(double count) {
@@ -53,8 +56,8 @@ double variability_of(const api::MetricSpec& metric, const api::MetricMemory& me
 double rate_within(const api::MetricSpec& metric, const api::MetricMemory& memory, double target,
                    double most_utilization) {
   const double allowed = std::max(target - memory.quantile_seconds, 0.1 * metric.target);
-  return rate_for_wait({memory.servers, memory.service_seconds, variability_of(metric, memory)}, metric.quantile, allowed,
-                       most_utilization);
+  const Station replica{memory.servers, memory.service_seconds, variability_of(metric, memory)};
+  return rate_for_wait(replica, metric.quantile, allowed, most_utilization);
 }
 
 void end_trial(api::MetricMemory& memory) {
@@ -68,7 +71,8 @@ void end_trial(api::MetricMemory& memory) {
 // what was known of that before the latency got worse.
 double queue_of(const ReplicaLoad& load, const Fleet& fleet, const api::MetricMemory& memory) {
   const double servers = memory.over_since ? memory.servers_before : memory.servers;
-  if (servers == 0) return load.backs_up ? (load.in_flight - load.rate * load.mean_seconds) * fleet.serving : 0;
+  if (servers == 0 && !load.backs_up) return 0;
+  if (servers == 0) return (load.in_flight - load.rate * load.mean_seconds) * fleet.serving;
   return std::max(0.0, load.in_flight - kBusyServers * servers) * fleet.serving;
 }
 
@@ -100,10 +104,16 @@ void judge_trial(WallTime now, const api::MetricSpec& metric, const ReplicaLoad&
 void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad& load,
            api::MetricMemory& memory) {
   if (memory.learned_until && sample_at <= *memory.learned_until) return;
-  const seconds passed =
-      memory.learned_until ? std::chrono::ceil<seconds>(sample_at - *memory.learned_until) : seconds{1};
+  const seconds passed = memory.learned_until
+                             ? std::chrono::ceil<seconds>(sample_at - *memory.learned_until)
+                             : seconds{1};
   memory.learned_until = sample_at;
   smooth_load(load.total, metric.window_seconds / 3.0, kCalmSeconds, passed, memory);
+  if (!memory.over_since && load.quantile_seconds > metric.target) {
+    // What was known before the latency got worse: this sample is the first that must not be in it.
+    memory.servers_before = memory.servers;
+    memory.proven_rate_before = memory.proven_rate;
+  }
   if (load.requests < kFewestRequests || !(load.rate > 0) || !(load.mean_seconds > 0)) return;
   const bool met = load.quantile_seconds <= metric.target;
   double& service = memory.service_seconds;
@@ -141,8 +151,11 @@ void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad&
     }
   } else if (load.is_steady) {
     approach(memory.quantile_seconds, load.quantile_seconds, seconds{60});
-    const double fewest = fit_servers(load.rate, service, variability_of(metric, memory), noise);  // Fewer would have made it wait.
-    if (memory.servers > 0 && memory.servers < fewest) approach(memory.servers, fewest, seconds{10});
+    // Fewer would have made it wait.
+    const double fewest = fit_servers(load.rate, service, variability_of(metric, memory), noise);
+    if (memory.servers > 0 && memory.servers < fewest) {
+      approach(memory.servers, fewest, seconds{10});
+    }
   }
   if (met && load.rate > memory.proven_rate && load.is_steady) {
     const double share = memory.proven_rate == 0 ? 1 : weight(passed, seconds{15});
@@ -166,8 +179,6 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
     end_trial(memory);
   } else if (!memory.over_since || *memory.over_since > now) {
     memory.over_since = now;
-    memory.servers_before = memory.servers;
-    memory.proven_rate_before = memory.proven_rate;
   }
   const double queue = queue_of(load, fleet, memory);
   judge_trial(now, metric, load, fleet, queue > 0, memory);
@@ -177,13 +188,15 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
     const double capacity = memory.servers / memory.service_seconds;
     const double proven = std::min(memory.proven_rate, kMostUtilization * capacity);
     most = std::max(proven, rate_within(metric, memory, metric.target, kMostUtilization));
+    const double wanted_quantile = kWantedQuantile * metric.target;
     wanted = std::max(kWantedUtilization * proven / kMostUtilization,
-                      rate_within(metric, memory, kWantedQuantile * metric.target, kWantedUtilization));
+                      rate_within(metric, memory, wanted_quantile, kWantedUtilization));
   }
   if (load.backs_up && over && memory.servers == 0) most = load.rate, wanted = kWanted * load.rate;
   // A new count lies halfway between what would raise it and what would lower it again.
   const double landing = std::isfinite(most) ? (most + wanted) / 2 : wanted;
-  CapacityProposal proposal{.replicas = current, .rate_per_replica = landing, .most_per_replica = most};
+  CapacityProposal proposal{
+      .replicas = current, .rate_per_replica = landing, .most_per_replica = most};
   if (memory.not_capacity_bound) {
     proposal.rate_per_replica = memory.trial_rate;
     const double needed = load.total / memory.trial_rate;
@@ -192,9 +205,10 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
     return proposal;
   }
   const double certain = certain_load(load.total, metric.window_seconds / 3.0, memory);
-  // What it will be by the time a new replica serves, and what waits is to be done as well.
+  // What it will be by the time a new replica serves, and what waits is to be done as well. A
+  // figure is half its window late.
   const double warm_up = fleet.warm_up_seconds > 0 ? fleet.warm_up_seconds : kUsualWarmUp;
-  const double horizon = std::min(warm_up, kLongestGrowth) + metric.window_seconds / 6.0;  // Half a window late.
+  const double horizon = std::min(warm_up, kLongestGrowth) + metric.window_seconds / 6.0;
   const double to_come =
       std::min(certain + horizon * load_growth(load.total, metric.window_seconds / 3.0, memory),
                kMostGrowth * certain);

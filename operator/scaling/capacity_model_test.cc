@@ -108,7 +108,8 @@ TEST(CapacityModel, ABurstIsSizedFromTheArrivalsNotFromTheLatencyRatio) {
     burst.quantile_seconds = burst.best_quantile_seconds = quantile;
     const int replicas = model.see(burst, 4).replicas;
     EXPECT_GE(replicas, 13) << "1000 a second at 80 each, with a latency of " << quantile;
-    EXPECT_LE(replicas, 25) << "with a latency of " << quantile;
+    // No more than half as many again as came, at the utilization that is wanted at least.
+    EXPECT_LE(replicas, 30) << "with a latency of " << quantile;
   }
 }
 
@@ -134,12 +135,29 @@ TEST(CapacityModel, TheCountItSettlesAtMeetsTheTargetWithoutWaste) {
 
 TEST(CapacityModel, ATighterTargetNeedsMoreReplicas) {
   int before = 1000;
-  for (const double target : {0.13, 0.16, 0.2, 0.5}) {
+  for (const double target : {0.16, 0.2, 0.3, 0.5}) {
     Model model = experienced(target);
     const int replicas = model.live(1000, 40, 1800);
     EXPECT_LE(replicas, before) << target;
     before = replicas;
   }
+}
+
+TEST(CapacityModel, ATargetHardlyOverWhatARequestTakesIsNotBoughtWithAFleet) {
+  // 120 ms without a wait: even a fifth of the use leaves more of a wait than 10 ms.
+  Model model = experienced(0.13);
+  EXPECT_LE(model.live(1000, 40, 1800), 48);
+  EXPECT_TRUE(model.memory.not_capacity_bound);
+}
+
+// The first sample over the target is of what made it so.
+TEST(CapacityModel, WhatIsRememberedFromBeforeTheLatencyGotWorseIsNotOfThatSample) {
+  Model model;
+  model.see(load_of(4 * 20, 4), 4, 60);
+  ASSERT_EQ(model.memory.servers, 0) << "nobody has waited yet";
+  model.see(load_of(4 * 20, 4, 8), 4);
+  ASSERT_TRUE(model.memory.over_since);
+  EXPECT_EQ(model.memory.servers_before, 0);
 }
 
 TEST(CapacityModel, ASteadyLoadIsLeftAlone) {
@@ -249,7 +267,7 @@ TEST(Trial, OnePodMoreThatHelpsIsNoDependency) {
 }
 
 // What a trial asks for may be held up: by a policy, a window, the maximum, a write that failed.
-TEST(Trial, DISABLED_IsAskedForUntilThereAreMoreReplicas) {
+TEST(Trial, IsAskedForUntilThereAreMoreReplicas) {
   Model model = experienced();
   model.see(load_of(200, 5), 5, 20);
   int asked = 0;
@@ -258,7 +276,7 @@ TEST(Trial, DISABLED_IsAskedForUntilThereAreMoreReplicas) {
   EXPECT_FALSE(model.memory.not_capacity_bound) << "nothing was tried yet";
 }
 
-TEST(Trial, DISABLED_DoesNotHoldUpWhatAShortageNeeds) {
+TEST(Trial, DoesNotHoldUpWhatAShortageNeeds) {
   // 72 a second each, at 80 at most: busy, and slow by that, but nothing piles up.
   Model model = experienced();
   const ReplicaLoad busy = load_of(4 * 72, 4);
@@ -267,7 +285,7 @@ TEST(Trial, DISABLED_DoesNotHoldUpWhatAShortageNeeds) {
   EXPECT_GT(model.see(busy, 4).replicas, 4) << "as long as there are four";
 }
 
-TEST(Trial, DISABLED_AnAppThatIsOverloadedFromTheFirstSampleOnIsHelped) {
+TEST(Trial, AnAppThatIsOverloadedFromTheFirstSampleOnIsHelped) {
   // A scaleUp window of 30 s takes the lowest of what was asked for.
   auto spec = test::app({test::latency(0.3)}, {test::rules(30, {}), test::rules(300, {})}, 1, 100);
   api::ScalingHistory history;
@@ -342,7 +360,7 @@ TEST(Learning, AWindowThatMixesTwoLoadsTeachesNothingButALowerBound) {
   EXPECT_NEAR(model.memory.servers, 10, 1);
 }
 
-TEST(Learning, DISABLED_TheFirstWaitsThatAreSeenMustBeOfOneLoadToo) {
+TEST(Learning, TheFirstWaitsThatAreSeenMustBeOfOneLoadToo) {
   Model model;
   model.see(load_of(4 * 20, 4), 4, 60);
   ASSERT_EQ(model.memory.servers, 0);
@@ -362,7 +380,8 @@ TEST(Learning, TheServiceTimeFallsAtOnceAndRisesSlowly) {
   const double low = model.memory.service_seconds;
   model.see(load_of(4 * 20, 4), 4, 30);
   EXPECT_LT(model.memory.service_seconds, low * 1.3);
-  model.see(load_of(4 * 20, 4), 4, 3 * 3600);
+  // At a rate at which hardly anybody can be waiting.
+  model.see(load_of(4 * 5, 4), 4, 3 * 3600);
   EXPECT_NEAR(model.memory.service_seconds, 0.05, 0.01) << "a slower version, say";
 }
 

@@ -10,6 +10,9 @@ namespace scalableapp::scaling {
 namespace {
 
 constexpr double kSmoothing = 0.2;
+// By so much a window, of what is known, a worker may be found to be faster while others that are
+// gone may have done a part of it.
+constexpr double kMostRaise = 0.25;
 // Of the jobs, so many wait no longer than drainSeconds.
 constexpr double kQuantile = 0.99;
 // Workers that are busier than this fall behind with every fluctuation; scaling down leaves more
@@ -33,12 +36,14 @@ double workers_for(double rate, double jobs_per_second, double drain_seconds, do
 void learn_throughput(WallTime sample_at, const MetricReading& reading, seconds window,
                       const std::vector<PodState>& pods, api::MetricMemory& memory) {
   if (memory.learned_until && sample_at <= *memory.learned_until) return;
-  const seconds passed = memory.learned_until ? std::chrono::ceil<seconds>(sample_at - *memory.learned_until)
-                                              : seconds{1};
+  const seconds passed = memory.learned_until
+                             ? std::chrono::ceil<seconds>(sample_at - *memory.learned_until)
+                             : seconds{1};
+  const auto window_seconds = static_cast<double>(window.count());
   memory.learned_until = sample_at;
   if (reading.arrivals_per_second && std::isfinite(*reading.arrivals_per_second)) {
-    smooth_load(std::max(0.0, *reading.arrivals_per_second), static_cast<double>(window.count()), kCalmSeconds,
-                passed, memory);
+    smooth_load(std::max(0.0, *reading.arrivals_per_second), window_seconds, kCalmSeconds, passed,
+                memory);
   }
   if (!reading.completions_per_second || !std::isfinite(*reading.completions_per_second) ||
       !(*reading.completions_per_second > 0)) {
@@ -55,12 +60,18 @@ void learn_throughput(WallTime sample_at, const MetricReading& reading, seconds 
   const double each = *reading.completions_per_second / workers;
   // What waited when the window began: arrivals are completions and what the queue grew by.
   const double growth = reading.arrivals_per_second.value_or(0) - *reading.completions_per_second;
-  const double waited = *reading.value - growth * static_cast<double>(window.count());
+  const double waited = *reading.value - growth * window_seconds;
   const bool all_were_busy = same_all_along && std::min(waited, *reading.value) > workers;
-  if (all_were_busy && memory.jobs_per_second > 0) {
-    memory.jobs_per_second += kSmoothing * (each - memory.jobs_per_second);
+  double& known = memory.jobs_per_second;
+  if (all_were_busy && known > 0) {
+    known += kSmoothing * (each - known);
+  } else if (known > 0 && same_all_along) {
+    // Workers that are gone leave their jobs in the window, so that the others look faster than
+    // they are. Where some have just joined they all look slower, and what is more is certain.
+    const double windows = std::min(1.0, static_cast<double>(passed.count()) / window_seconds);
+    known = std::max(known, std::min(each, known * (1 + kMostRaise * windows)));
   } else {
-    memory.jobs_per_second = std::max(memory.jobs_per_second, each);
+    known = std::max(known, each);
   }
 }
 

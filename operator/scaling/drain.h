@@ -1,6 +1,6 @@
 // How many workers empty a queue in time: the backlog within drainSeconds, and what keeps coming so
-// that it hardly ever waits longer than that. Needs to know what one busy worker gets done, which is
-// learned while there is more to do than workers. Pure.
+// that it hardly ever waits longer than that. Needs to know what one busy worker gets done, which
+// is learned while there is more to do than workers. Pure.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,8 @@
 namespace scalableapp::scaling {
 
 // Once a sample. Completions are those of `window`: workers that joined or left meanwhile, or that
-// had nothing to do, could have done more than they did, so then it only ever raises what is known.
+// had nothing to do, could have done more than they did, so then it only ever raises what is known;
+// by little at a time, unless some have just joined, because some that are gone may have helped.
 void learn_throughput(WallTime sample_at, const MetricReading& reading, seconds window,
                       const std::vector<PodState>& pods, api::MetricMemory& memory);
 

@@ -644,7 +644,7 @@ void expect_to_settle(unsigned count, api::LatencyModel model) {
 
 TEST(Properties, ASteadyLoadSettles) { expect_to_settle(15, api::LatencyModel::kRatio); }
 
-TEST(Properties, DISABLED_ASteadyLoadSettlesByTheCapacityModel) {
+TEST(Properties, ASteadyLoadSettlesByTheCapacityModel) {
   expect_to_settle(100, api::LatencyModel::kCapacity);
 }
 

@@ -95,9 +95,9 @@ TEST(RateForWait, IsTheHighestRateWithThatWait) {
       const Station station{servers, 0.05};
       const double rate = rate_for_wait(station, 0.99, allowed, 0.999);
       ASSERT_GT(rate, 0) << servers << " servers, " << allowed << " s";
-      EXPECT_LE(wait_quantile(station, rate, 0.99), allowed * 1.001);
+      EXPECT_LE(wait_quantile(station, rate, 0.99), allowed) << "the search ends on the safe side";
       if (rate < 0.998 * station.capacity()) {
-        EXPECT_NEAR(wait_quantile(station, rate, 0.99), allowed, allowed * 1e-3)
+        EXPECT_GE(wait_quantile(station, rate, 0.99), 0.99 * allowed)
             << servers << " servers, " << allowed << " s";
       }
     }
@@ -112,7 +112,7 @@ TEST(RateForWait, IsBoundByTheUtilization) {
 
 TEST(RateForWait, OfNoWaitAllowedIsWhereHardlyAnybodyWaits) {
   const Station station{1, 0.1};
-  EXPECT_NEAR(rate_for_wait(station, 0.9, 0, 0.85), 1, 1e-6) << "one in ten waits";
+  EXPECT_NEAR(rate_for_wait(station, 0.9, 0, 0.85), 1, 1e-4) << "one in ten waits";
   EXPECT_EQ(rate_for_wait(station, 0.9, -0.001, 0.85), 0);
 }
 

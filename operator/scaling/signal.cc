@@ -32,7 +32,8 @@ bool is_lapsed(const PodState& pod, WallTime now) {
 }
 
 // The pod starts, or its sample still covers work of its start.
-bool is_initializing(const PodState& pod, WallTime now, WallTime sample_begin, WallTime sample_end) {
+bool is_initializing(const PodState& pod, WallTime now, WallTime sample_begin,
+                     WallTime sample_end) {
   if (!pod.serving) return !is_lapsed(pod, now);
   if (!pod.ready_since || !pod.started_at) return false;
   return sample_end < *pod.started_at + kCpuInitializationPeriod && sample_begin < *pod.ready_since;
@@ -118,8 +119,9 @@ void evaluate_cpu(WallTime now, const api::ScalableAppSpec& spec, const MetricRe
 }
 
 // What the pods did that were ready by `ready_by`, without the outliers. None: no pods.
-ReplicaLoad replica_load(WallTime ready_by, const MetricReading& reading, const Observation& observation,
-                         const api::MetricSpec& metric, const std::vector<std::string_view>& outliers) {
+ReplicaLoad replica_load(WallTime ready_by, const MetricReading& reading,
+                         const Observation& observation, const api::MetricSpec& metric,
+                         const std::vector<std::string_view>& outliers) {
   ReplicaLoad load;
   double finished = 0, concurrency = 0, weighted = 0, quantile_rate = 0;
   std::vector<double> quantiles;
@@ -160,20 +162,23 @@ ReplicaLoad replica_load(WallTime ready_by, const MetricReading& reading, const 
   const auto serving = std::ranges::count_if(observation.pods, &PodState::serving);
   load.in_flight = in_flight / static_cast<double>(std::max<std::ptrdiff_t>(1, serving));
   const double arrivals = reading.arrivals_per_second.value_or(all_finished);
-  // So far two windows of one steady load may be apart, by chance and by half a second at their ends.
+  // So far two windows of one steady load may be apart, by chance and by half a second at their
+  // ends.
   const auto differs = [](double a, double b, double noise) {
     return a > kBacksUp * b + noise || b > kBacksUp * a + noise;
   };
   load.backs_up = load.total > kBacksUp * all_finished && in_flight > kBacksUp * in_progress + 2;
-  load.is_steady = !differs(arrivals, all_finished, 2 * std::sqrt(all_finished / metric.window_seconds)) &&
+  const double rate_noise = 2 * std::sqrt(all_finished / metric.window_seconds);
+  load.is_steady = !differs(arrivals, all_finished, rate_noise) &&
                    !differs(in_flight, in_progress, 2 * std::sqrt(in_progress) + 1);
   return load;
 }
 
 // False where the pods' loads are not known, so that only the ratio is left.
 bool evaluate_capacity(WallTime now, const api::ScalableAppSpec& spec, const MetricReading& reading,
-                       const Observation& observation, const std::vector<std::string_view>& outliers,
-                       int serving, double warm_up_seconds, api::MetricMemory& memory, Signal& signal) {
+                       const Observation& observation,
+                       const std::vector<std::string_view>& outliers, int serving,
+                       double warm_up_seconds, api::MetricMemory& memory, Signal& signal) {
   const api::MetricSpec& metric = *signal.metric;
   if (metric.latency_model != api::LatencyModel::kCapacity || reading.loads.empty()) return false;
   const WallTime begin = sample_time(now, reading) - seconds{metric.window_seconds};
@@ -184,17 +189,21 @@ bool evaluate_capacity(WallTime now, const api::ScalableAppSpec& spec, const Met
   if (load.pods == 0 || !(load.rate > 0)) return false;
   const int current = observation.current_replicas;
   learn(sample_time(now, reading), metric, load, memory);
-  const auto proposal = propose(now, metric, spec.behavior, load, {.current = current,
-                 .serving = serving,
-                 .all_measured = is_settled && load.pods + static_cast<int>(outliers.size()) >= current,
-                 .warm_up_seconds = warm_up_seconds},
-                memory);
+  const int measured = load.pods + static_cast<int>(outliers.size());
+  const Fleet fleet{.current = current,
+                    .serving = serving,
+                    .all_measured = is_settled && measured >= current,
+                    .warm_up_seconds = warm_up_seconds};
+  const auto proposal = propose(now, metric, spec.behavior, load, fleet, memory);
   signal.by_capacity = true;
   signal.value = load.quantile_seconds;
   signal.ratio = load.quantile_seconds / metric.target;
   signal.load = load.total;
   signal.load_per_replica = proposal.rate_per_replica;
-  signal.most_per_replica = proposal.most_per_replica;
+  signal.most_per_replica = std::isfinite(proposal.most_per_replica)
+                                ? proposal.most_per_replica
+                                : proposal.rate_per_replica *
+                                      (1 + spec.behavior.scale_up.tolerance);
   signal.proposal = proposal.replicas;
   signal.within_tolerance = proposal.within_tolerance;
   signal.not_capacity_bound = memory.not_capacity_bound;
@@ -249,7 +258,8 @@ void evaluate_value(const api::ScalableAppSpec& spec, const MetricReading& readi
 }
 
 // Keeps since when the metric is missing, and what the fallback makes of that.
-void fall_back(WallTime now, const Observation& observation, api::MetricMemory& memory, Signal& signal) {
+void fall_back(WallTime now, const Observation& observation, api::MetricMemory& memory,
+               Signal& signal) {
   const auto& fallback = signal.metric->fallback;
   const auto is_lasting = [&] {
     return fallback && memory.missing_since &&
@@ -335,8 +345,10 @@ Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::Metri
   const bool needs_pods =
       metric.type == api::MetricType::kCpu || (!is_total(metric) && current > 0);
   const bool is_cpu = metric.type == api::MetricType::kCpu;
-  if (needs_pods && serving == 0 &&
-      !(is_cpu && std::ranges::any_of(observation.pods, [&](const auto& pod) { return is_lapsed(pod, now); }))) {
+  const auto has_lapsed = [&] {
+    return std::ranges::any_of(observation.pods, [&](const auto& p) { return is_lapsed(p, now); });
+  };
+  if (needs_pods && serving == 0 && !(is_cpu && has_lapsed())) {
     signal.waiting = true;
     signal.missing = "no pod serves yet";
   } else {
@@ -351,7 +363,8 @@ Signal evaluate(WallTime now, const api::ScalableAppSpec& spec, const api::Metri
     } else if (is_total(metric)) {
       evaluate_total(now, spec, *reading, observation.pods, current, memory, signal);
     } else if (metric.type != api::MetricType::kLatency || current == 0 ||
-               !evaluate_capacity(now, spec, *reading, observation, outliers, serving, warm_up_seconds, memory, signal)) {
+               !evaluate_capacity(now, spec, *reading, observation, outliers, serving,
+                                  warm_up_seconds, memory, signal)) {
       evaluate_value(spec, *reading, serving, current, signal);
     }
   }

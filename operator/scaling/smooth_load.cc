@@ -8,9 +8,12 @@ namespace {
 
 constexpr double kRecentSeconds = 4;
 constexpr double kDeviations = 3;  // Of 700 figures one is further off by chance, so a few an hour.
-constexpr double kGrowthDeviations = 5;  // What is multiplied by the time ahead must be no chance at all.
+// What is multiplied by the time ahead must be no chance at all.
+constexpr double kGrowthDeviations = 5;
 
-double deviation_of(double per_second, double window_seconds) { return std::sqrt(per_second / window_seconds); }
+double deviation_of(double per_second, double window_seconds) {
+  return std::sqrt(per_second / window_seconds);
+}
 double noise_of(double per_second, double window_seconds) {
   return kDeviations * deviation_of(per_second, window_seconds);
 }

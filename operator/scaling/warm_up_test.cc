@@ -83,7 +83,7 @@ TEST(WarmUp, SeveralPodsAtOnceAllCount) {
   EXPECT_LE(history.warm_up_seconds, 20);
 }
 
-TEST(WarmUp, DISABLED_TheOrderOfThePodsDoesNotMatter) {
+TEST(WarmUp, TheOrderOfThePodsDoesNotMatter) {
   const auto learned = [](std::vector<PodState> pods) {
     api::ScalingHistory history;
     history.warm_up_seconds = 10;

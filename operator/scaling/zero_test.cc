@@ -149,7 +149,7 @@ TEST(Activation, DoesNotFlapWhileThePodStarts) {
 }
 
 // The holds come before zero, whatever else has kept the count meanwhile.
-TEST(ScaleToZero, DISABLED_ARestartHoldsAppsThatAreIdle) {
+TEST(ScaleToZero, ARestartHoldsAppsThatAreIdle) {
   for (const int window : {0, 300}) {
     Timeline timeline(zero_app(30, {rules(0, {}), rules(window, {})}), 6);
     timeline.at(0, jobs(120));
@@ -160,7 +160,7 @@ TEST(ScaleToZero, DISABLED_ARestartHoldsAppsThatAreIdle) {
   }
 }
 
-TEST(ScaleToZero, DISABLED_ARolloutHoldsAppsThatAreIdle) {
+TEST(ScaleToZero, ARolloutHoldsAppsThatAreIdle) {
   for (const int window : {0, 300}) {
     Timeline timeline(zero_app(30, {rules(0, {}), rules(window, {})}), 6);
     timeline.at(0, jobs(120));
@@ -171,7 +171,7 @@ TEST(ScaleToZero, DISABLED_ARolloutHoldsAppsThatAreIdle) {
   }
 }
 
-TEST(ScaleToZero, DISABLED_ABurstHoldsAppsThatAreIdle) {
+TEST(ScaleToZero, ABurstHoldsAppsThatAreIdle) {
   auto spec = zero_app(10);
   spec.burst = api::Burst{200, 120};
   Timeline timeline(spec, 2);
