@@ -23,6 +23,10 @@ std::string clause_of(const Signal& signal) {
   const std::string value = format_value(metric.type, *signal.value);
   const std::string target =
       format_value(metric.type, metric.target) + (is_total(metric) ? " per replica" : "");
+  if (signal.activates) {
+    return fmt::format("{} {} over its activation threshold {} needs {}", metric.name, value,
+                       format_value(metric.type, metric.activation_threshold), *signal.proposal);
+  }
   if (signal.by_drain) {
     return fmt::format("{} {} and {:.3g} more a second, to be gone within {}, needs {}", metric.name, value,
                        signal.load, format_duration(seconds{*metric.drain_seconds}), *signal.proposal);

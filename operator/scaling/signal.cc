@@ -16,6 +16,8 @@ constexpr double kMostReplicas = 1'000'000;
 // 0.66 / 0.6 is a hair over 1.1 in binary; such noise must neither leave the tolerance nor cost a
 // pod.
 constexpr double kRounding = 1e-9;
+// Under one a day.
+constexpr double kNoArrivals = 1e-5;
 // More requests come than are finished, and pile up.
 constexpr double kBacksUp = 1.15;
 
@@ -220,9 +222,12 @@ void evaluate_total(WallTime now, const api::ScalableAppSpec& spec, const Metric
   signal.load = value;
   signal.load_per_replica = metric.target;
   signal.most_per_replica = metric.target * (1 + spec.behavior.scale_up.tolerance);
-  signal.is_idle_total = value <= metric.activation_threshold;
+  // An empty queue to which jobs still come is one whose workers keep up.
+  signal.is_idle_total =
+      value <= metric.activation_threshold && !(reading.arrivals_per_second.value_or(0) > kNoArrivals);
   if (current == 0) {  // Nothing to multiply: HPA's path for scaling from zero.
     signal.ratio = value / metric.target;
+    signal.activates = !signal.is_idle_total && signal.ratio <= 1;
     signal.proposal = signal.is_idle_total ? 0 : std::max(1, ceil_count(signal.ratio));
     return;
   }

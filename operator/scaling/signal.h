@@ -57,7 +57,8 @@ struct Signal {
   bool by_capacity = false;         // Latency by its model.
   bool by_drain = false;            // QueueLength by its model.
   bool not_capacity_bound = false;  // More replicas have not helped.
-  bool is_idle_total = false;       // A total at or under its activation threshold.
+  bool is_idle_total = false;       // A total at or under its activation threshold, to which nothing comes.
+  bool activates = false;           // One over it, under its target, with no replica yet.
 };
 
 // The value is the app's total, to be shared by its replicas.

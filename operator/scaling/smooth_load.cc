@@ -28,7 +28,7 @@ void smooth_load(double per_second, double window_seconds, double calm_seconds, 
   const double noise = noise_of(std::max(per_second, load), window_seconds);
   load = std::clamp(load, per_second - noise, per_second + noise);
   double& recent = memory.recent_load_per_second;
-  const double recent_share = std::min(1.0, static_cast<double>(passed.count()) / kRecentSeconds);
+  const double recent_share = 1 - std::exp(-static_cast<double>(passed.count()) / kRecentSeconds);
   recent = recent == 0 ? per_second : recent + recent_share * (per_second - recent);
 }
 
