@@ -15,6 +15,7 @@
 #include "operator/scaling/schedule.h"
 #include "operator/scaling/signal.h"
 #include "operator/scaling/stabilize.h"
+#include "operator/scaling/text.h"
 #include "operator/scaling/warm_up.h"
 
 namespace scalableapp::scaling {
@@ -46,6 +47,7 @@ constexpr ClampReason kClampReasons[] = {
     {"scheduledMin", "Scheduled", true},
     {"scheduledMax", "Scheduled", true},
 };
+constexpr std::size_t kMostConditions = 7;
 // After a fallback the count goes down no faster than this.
 const api::ScalingRules kRecoveryRules{.policies = {{api::PolicyType::kPercent, 10, 15}}};
 const ClampReason* find_clamp(std::string_view clamp) {
@@ -68,6 +70,10 @@ std::string missing_metrics(std::span<const Signal> signals) {
   }
   std::ranges::sort(missing);
   return fmt::format("{}", fmt::join(missing, "; "));
+}
+
+std::string usable_metrics(const Combined& combined, std::span<const Signal> signals) {
+  return text_of(combined.usable, " of ", signals.size(), " metrics have a value");
 }
 
 // The number on its way down the pipeline: what changes it leaves a step and a clamp behind.
@@ -319,83 +325,77 @@ const char* reason_without_clamp(const Combined& combined, std::span<const Signa
 }
 
 Condition metrics_available(const Combined& combined, std::span<const Signal> signals) {
-  Condition condition;
-  condition.type = "MetricsAvailable";
-  condition.status = ConditionStatus::kTrue;
   if (combined.missing > 0) {
-    condition.status = ConditionStatus::kFalse;
-    condition.reason = combined.only_waiting  ? "WaitingForPods"
-                       : combined.usable == 0 ? "MetricsUnavailable"
-                                              : "PartialMetrics";
-    condition.message = missing_metrics(signals);
-  } else if (signals.empty()) {
-    condition.reason = "NoMetrics";
-    condition.message = "spec.metrics is empty";
-  } else {
-    condition.reason = "AllMetricsAvailable";
-    condition.message = "every metric has a value";
+    return {.type = "MetricsAvailable",
+            .status = ConditionStatus::kFalse,
+            .reason = combined.only_waiting  ? "WaitingForPods"
+                      : combined.usable == 0 ? "MetricsUnavailable"
+                                             : "PartialMetrics",
+            .message = missing_metrics(signals)};
   }
-  return condition;
+  return {.type = "MetricsAvailable",
+          .status = ConditionStatus::kTrue,
+          .reason = signals.empty() ? "NoMetrics" : "AllMetricsAvailable",
+          .message = signals.empty() ? "spec.metrics is empty" : "every metric has a value"};
 }
 
 Condition scaling_active(const api::ScalableAppSpec& spec, const Combined& combined,
                          std::span<const Signal> signals) {
-  Condition condition;
-  condition.type = "ScalingActive";
-  condition.status = ConditionStatus::kFalse;
-  if (spec.paused) {
-    condition.reason = "Paused";
-    condition.message = "spec.paused is set: decisions are only reported";
-  } else if (spec.dry_run) {
-    condition.reason = "DryRun";
-    condition.message = "spec.dryRun is set: decisions are only reported";
-  } else if (spec.override_replicas) {
-    condition.reason = "ManualOverride";
-    condition.message = "spec.replicas.override holds the count";
-  } else if (combined.usable == 0) {
-    condition = metrics_available(combined, signals);
+  const auto inactive = [](const char* reason, const char* message) {
+    return Condition{
+        .type = "ScalingActive", .status = ConditionStatus::kFalse, .reason = reason, .message = message};
+  };
+  if (spec.paused) return inactive("Paused", "spec.paused is set: decisions are only reported");
+  if (spec.dry_run) return inactive("DryRun", "spec.dryRun is set: decisions are only reported");
+  if (spec.override_replicas) return inactive("ManualOverride", "spec.replicas.override holds the count");
+  if (combined.usable == 0) {
+    Condition condition = metrics_available(combined, signals);
     condition.type = "ScalingActive";
     condition.status = ConditionStatus::kFalse;
-  } else {
-    condition.status = ConditionStatus::kTrue;
-    condition.reason = "ValidMetricFound";
-    condition.message =
-        fmt::format("{} of {} metrics have a value", combined.usable, signals.size());
+    return condition;
   }
-  return condition;
+  return {.type = "ScalingActive",
+          .status = ConditionStatus::kTrue,
+          .reason = "ValidMetricFound",
+          .message = usable_metrics(combined, signals)};
 }
 
 Condition scaling_limited(const Decision& decision) {
-  Condition condition;
-  condition.type = "ScalingLimited";
-  condition.status = ConditionStatus::kFalse;
-  condition.reason = "DesiredWithinRange";
-  condition.message = "the count that the metrics need is within the limits";
+  const Step* limit = nullptr;
+  const char* reason = nullptr;
   for (const Step& step : decision.steps) {
     const ClampReason* clamp = find_clamp(step.name);
     if (clamp == nullptr || !clamp->is_limit) continue;
-    condition.status = ConditionStatus::kTrue;
-    condition.reason = clamp->reason;
-    condition.message = fmt::format("{} instead of {} by {}", step.after, step.before, step.detail);
+    limit = &step;
+    reason = clamp->reason;
   }
-  return condition;
+  if (limit != nullptr) {
+    return {.type = "ScalingLimited",
+            .status = ConditionStatus::kTrue,
+            .reason = reason,
+            .message = text_of(limit->after, " instead of ", limit->before, " by ", limit->detail)};
+  }
+  return {.type = "ScalingLimited",
+          .status = ConditionStatus::kFalse,
+          .reason = "DesiredWithinRange",
+          .message = "the count that the metrics need is within the limits"};
 }
 
 Condition not_capacity_bound(std::span<const Signal> signals) {
-  Condition condition{.type = "LatencyNotCapacityBound",
-                      .status = ConditionStatus::kFalse,
-                      .reason = "CapacityHelps",
-                      .message = "nothing says that more replicas would not help"};
-  for (const Signal& signal : signals) {
-    if (!signal.not_capacity_bound) continue;
-    condition.status = ConditionStatus::kTrue;
-    condition.reason = "ReplicasDoNotHelp";
-    condition.message = fmt::format(
-        "{} stays over its target of {} though replicas were added and each has less to do: look at what the "
-        "app waits for; no more are added",
-        signal.metric->name, format_value(signal.metric->type, signal.metric->target));
+  const auto bound = std::ranges::find_if(signals.rbegin(), signals.rend(), &Signal::not_capacity_bound);
+  if (bound == signals.rend()) {
+    return {.type = "LatencyNotCapacityBound",
+            .status = ConditionStatus::kFalse,
+            .reason = "CapacityHelps",
+            .message = "nothing says that more replicas would not help"};
   }
-  return condition;
+  const api::MetricSpec& metric = *bound->metric;
+  return {.type = "LatencyNotCapacityBound",
+          .status = ConditionStatus::kTrue,
+          .reason = "ReplicasDoNotHelp",
+          .message = text_of(metric.name, " stays over its target of ", format_value(metric.type, metric.target),
+                             " though replicas were added and each has less to do: look at what the app waits "
+                             "for; no more are added")};
 }
 
 Condition prediction_active(const api::ScalableAppSpec& spec, const Prediction& prediction) {
@@ -405,25 +405,24 @@ Condition prediction_active(const api::ScalableAppSpec& spec, const Prediction& 
     condition.message = "there is no history to forecast from yet";
   } else if (100 * prediction.highest_error >= spec.prediction->max_error_percent) {
     condition.reason = "ErrorTooHigh";
-    condition.message = fmt::format("forecasts were off by {:.0f}%, at {}% they have no say",
-                                    100 * prediction.highest_error, spec.prediction->max_error_percent);
+    append(condition.message, "forecasts were off by ", Rounded{100 * prediction.highest_error}, "%, at ",
+           spec.prediction->max_error_percent, "% they have no say");
   } else {
     condition.status = ConditionStatus::kTrue;
     condition.reason = "ForecastsHold";
-    condition.message = fmt::format("forecasts were off by {:.0f}%", 100 * prediction.highest_error);
+    append(condition.message, "forecasts were off by ", Rounded{100 * prediction.highest_error}, "%");
   }
   return condition;
 }
 
 Condition pod_outliers(const std::vector<Outlier>& outliers) {
-  Condition condition{.type = "PodOutliers",
-                      .status = ConditionStatus::kFalse,
-                      .reason = "NoOutliers",
-                      .message = "no pod is much slower or fails more often than the others"};
-  if (outliers.empty()) return condition;
-  condition.status = ConditionStatus::kTrue;
-  condition.reason = "OutliersFound";
-  condition.message.clear();
+  if (outliers.empty()) {
+    return {.type = "PodOutliers",
+            .status = ConditionStatus::kFalse,
+            .reason = "NoOutliers",
+            .message = "no pod is much slower or fails more often than the others"};
+  }
+  Condition condition{.type = "PodOutliers", .status = ConditionStatus::kTrue, .reason = "OutliersFound"};
   for (const Outlier& outlier : outliers) {
     condition.message += fmt::format("{}{}: {}", condition.message.empty() ? "" : "; ", outlier.pod, outlier.why);
   }
@@ -464,9 +463,7 @@ api::MetricStatus to_status(const Signal& signal) {
 Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
                 const api::ScalingHistory& history) {
   const int current = observation.current_replicas;
-  Decision decision;
-  decision.from = current;
-  decision.history = history;
+  Decision decision{.from = current, .history = history};
   align_memory(spec, decision.history.metrics);
   for (auto& memory : decision.history.metrics) {  // The clock was set back.
     for (auto* time : {&memory.fallback_ended, &memory.learned_until, &memory.trial_since}) {
@@ -491,8 +488,7 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
 
   const Combined combined = combine(current, signals);
   decision.steps.push_back(
-      {"metrics", current, combined.proposed,
-       fmt::format("{} of {} metrics have a value", combined.usable, signals.size())});
+      {"metrics", current, combined.proposed, usable_metrics(combined, signals)});
   Pipeline pipeline(decision, combined.proposed);
   const Prediction prediction = predict(spec, observation, signals);
   if (prediction.replicas > pipeline.replicas() && !spec.override_replicas) {
@@ -525,16 +521,19 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
       last != nullptr ? last->reason : reason_without_clamp(combined, signals, decision);
   if (decision.reason == "PartialMetrics" && combined.only_waiting)
     decision.reason = "WaitingForPods";
-  decision.conditions = {scaling_active(spec, combined, signals), scaling_limited(decision),
-                         metrics_available(combined, signals)};
+  auto& conditions = decision.conditions;
+  conditions.reserve(kMostConditions);
+  conditions.push_back(scaling_active(spec, combined, signals));
+  conditions.push_back(scaling_limited(decision));
+  conditions.push_back(metrics_available(combined, signals));
   if (std::ranges::any_of(spec.metrics, [](const auto& metric) {
         return metric.type == api::MetricType::kLatency && metric.query.empty();
       })) {
-    decision.conditions.push_back(not_capacity_bound(signals));
-    decision.conditions.push_back(pod_outliers(decision.outliers));
+    conditions.push_back(not_capacity_bound(signals));
+    conditions.push_back(pod_outliers(decision.outliers));
   }
-  if (spec.prediction) decision.conditions.push_back(prediction_active(spec, prediction));
-  if (spec.min_replicas == 0) decision.conditions.push_back(scaled_to_zero(spec, decision));
+  if (spec.prediction) conditions.push_back(prediction_active(spec, prediction));
+  if (spec.min_replicas == 0) conditions.push_back(scaled_to_zero(spec, decision));
   decision.message = sentence(spec, decision, signals);
   return decision;
 }

@@ -1,71 +1,72 @@
 #include "operator/scaling/explain.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cmath>
-#include <iterator>
+#include <array>
+
+#include "operator/scaling/text.h"
 
 namespace scalableapp::scaling {
 namespace {
 
 // A sentence that names more metrics is not read; status.metrics has them all.
 constexpr std::size_t kMetricsNamed = 3;
+constexpr std::size_t kUsualLength = 240;  // Of a sentence.
 
-std::string clause_of(const Signal& signal) {
+void append_clause(std::string& text, const Signal& signal, const api::MetricStatus& status) {
   const api::MetricSpec& metric = *signal.metric;
-  if (signal.idle) return fmt::format("{} idle needs {}", metric.name, *signal.proposal);
+  if (signal.idle) return append(text, metric.name, " idle needs ", *signal.proposal);
   if (signal.fallback) {
-    return fmt::format("{} missing ({}), its fallback is {}", metric.name, signal.missing,
-                       metric.fallback->replicas);
+    return append(text, metric.name, " missing (", signal.missing, "), its fallback is ", metric.fallback->replicas);
   }
-  if (!signal.proposal) return fmt::format("{} missing ({})", metric.name, signal.missing);
-  const std::string value = format_value(metric.type, *signal.value);
-  const std::string target =
-      format_value(metric.type, metric.target) + (is_total(metric) ? " per replica" : "");
+  if (!signal.proposal) return append(text, metric.name, " missing (", signal.missing, ")");
+  append(text, metric.name, " ", status.current);
   if (signal.activates) {
-    return fmt::format("{} {} over its activation threshold {} needs {}", metric.name, value,
-                       format_value(metric.type, metric.activation_threshold), *signal.proposal);
+    return append(text, " over its activation threshold ", format_value(metric.type, metric.activation_threshold),
+                  " needs ", *signal.proposal);
   }
   if (signal.by_drain) {
-    return fmt::format("{} {} and {:.3g} more a second, to be gone within {}, needs {}", metric.name, value,
-                       signal.load, format_duration(seconds{*metric.drain_seconds}), *signal.proposal);
+    return append(text, " and ", Significant{signal.load}, " more a second, to be gone within ",
+                  format_duration(seconds{*metric.drain_seconds}), ", needs ", *signal.proposal);
   }
+  const bool is_over = signal.ratio > 1;
   if (signal.not_capacity_bound) {
-    return fmt::format("{} {} over {} is not for want of replicas", metric.name, value, target);
+    append(text, " over ");
+  } else if (signal.by_capacity) {
+    append(text, is_over ? " over " : " within ");
+  } else if (signal.within_tolerance) {
+    append(text, " near ");
+  } else {
+    append(text, is_over ? " over " : " under ");
   }
-  if (signal.by_capacity) {
-    const char* relation = signal.ratio > 1 ? "over" : "within";
-    const std::string load = fmt::format("at {:.4g} req/s", signal.load);
-    return signal.within_tolerance
-               ? fmt::format("{} {} {} {} {}", metric.name, value, relation, target, load)
-               : fmt::format("{} {} {} {} needs {} {}", metric.name, value, relation, target,
-                             *signal.proposal, load);
-  }
-  if (signal.within_tolerance) return fmt::format("{} {} near {}", metric.name, value, target);
-  return fmt::format("{} {} {} {} needs {}", metric.name, value,
-                     signal.ratio > 1 ? "over" : "under", target, *signal.proposal);
+  append(text, status.target);
+  if (is_total(metric)) append(text, " per replica");
+  if (signal.not_capacity_bound) return append(text, " is not for want of replicas");
+  if (!signal.within_tolerance) append(text, " needs ", *signal.proposal);
+  if (signal.by_capacity) append(text, " at ", Significant{signal.load, 4}, " req/s");
+}
+
+bool comes_first(const Signal& a, const Signal& b) {
+  const int left = a.proposal.value_or(-1), right = b.proposal.value_or(-1);
+  return left != right ? left > right : a.metric->name < b.metric->name;
 }
 
 // What the metrics say, the most demanding first; on the way up only those that ask for more.
-std::string needs(int current, int proposed, std::span<const Signal> signals) {
-  std::vector<const Signal*> named;
-  for (const Signal& signal : signals) {
-    if (proposed <= current || signal.proposal.value_or(0) > current) named.push_back(&signal);
+void append_needs(std::string& text, const Decision& decision, std::span<const Signal> signals) {
+  const int proposed = decision.steps.front().after;
+  std::array<std::size_t, kMetricsNamed + 1> first{};
+  std::size_t named = 0;
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    if (proposed > decision.from && signals[i].proposal.value_or(0) <= decision.from) continue;
+    std::size_t place = std::min(named++, kMetricsNamed);
+    for (; place > 0 && comes_first(signals[i], signals[first[place - 1]]); --place) first[place] = first[place - 1];
+    first[place] = i;
   }
-  std::ranges::sort(named, [](const Signal* a, const Signal* b) {
-    const int left = a->proposal.value_or(-1), right = b->proposal.value_or(-1);
-    return left != right ? left > right : a->metric->name < b->metric->name;
-  });
-  std::string text;
-  for (std::size_t i = 0; i < std::min(named.size(), kMetricsNamed); ++i) {
-    if (i > 0) text += "; ";
-    text += clause_of(*named[i]);
+  for (std::size_t i = 0; i < std::min(named, kMetricsNamed); ++i) {
+    if (i > 0) append(text, "; ");
+    append_clause(text, signals[first[i]], decision.metrics[first[i]]);
   }
-  if (named.size() > kMetricsNamed) {
-    fmt::format_to(std::back_inserter(text), "; and {} more", named.size() - kMetricsNamed);
-  }
-  return text.empty() ? "spec.metrics is empty" : text;
+  if (named > kMetricsNamed) append(text, "; and ", named - kMetricsNamed, " more");
+  if (named == 0) append(text, "spec.metrics is empty");
 }
 
 bool is_bound(const Step& step) {
@@ -91,45 +92,49 @@ const char* type_name(api::MetricType type) {
 }
 
 std::string format_value(api::MetricType type, double value) {
-  if (type == api::MetricType::kCpu) return fmt::format("{:.0f}%", value * 100);
+  if (type == api::MetricType::kCpu) return text_of(Rounded{value * 100}, "%");
   if (type == api::MetricType::kLatency) {
     // 999.5 ms would be written as 1e+03ms.
-    return value < 0.9995 ? fmt::format("{:.3g}ms", value * 1e3) : fmt::format("{:.3g}s", value);
+    return value < 0.9995 ? text_of(Significant{value * 1e3}, "ms") : text_of(Significant{value}, "s");
   }
-  return value >= 1000 && value < 1e15 ? fmt::format("{:.0f}", value)
-                                       : fmt::format("{:.4g}", value);
+  return value >= 1000 && value < 1e15 ? text_of(Rounded{value}) : text_of(Significant{value, 4});
 }
 
 std::string sentence(const api::ScalableAppSpec& spec, const Decision& decision,
                      std::span<const Signal> signals) {
   const int from = decision.from, to = decision.replicas;
   const int proposed = decision.steps.front().after;
-  const char* mode = spec.paused ? "paused: " : spec.dry_run ? "dry run: " : "";
+  std::string text;
+  text.reserve(kUsualLength);
+  append(text, spec.paused ? "paused: " : spec.dry_run ? "dry run: " : "");
   if (spec.override_replicas) {
-    return from == to ? fmt::format("{}held at {} by spec.replicas.override", mode, to)
-                      : fmt::format("{}{} -> {}: spec.replicas.override", mode, from, to);
+    if (from == to) {
+      append(text, "held at ", to, " by spec.replicas.override");
+    } else {
+      append(text, from, " -> ", to, ": spec.replicas.override");
+    }
+    return text;
   }
-  std::string text = mode;
-  const auto out = std::back_inserter(text);
   if (from != to) {
-    fmt::format_to(out, "{} -> {}: {}{}", from, to, decision.in_burst && to > from ? "burst: " : "",
-                   needs(from, proposed, signals));
+    append(text, from, " -> ", to, decision.in_burst && to > from ? ": burst: " : ": ");
+    append_needs(text, decision, signals);
     for (auto step = decision.steps.begin() + 1; step != decision.steps.end(); ++step) {
-      const char* verb = !is_bound(*step)                  ? "held to"
-                         : step->after > step->before      ? "raised to"
-                         : step->name == "scaleToZero"     ? "taken to"
-                                                           : "held to";
-      fmt::format_to(out, "; {} {} by {}", verb, step->after, step->detail);
+      const char* verb = !is_bound(*step)              ? "held to"
+                         : step->after > step->before  ? "raised to"
+                         : step->name == "scaleToZero" ? "taken to"
+                                                       : "held to";
+      append(text, "; ", verb, " ", step->after, " by ", step->detail);
     }
   } else if (decision.clamps.empty()) {
-    fmt::format_to(out, "stays at {}: {}", to, needs(from, proposed, signals));
+    append(text, "stays at ", to, ": ");
+    append_needs(text, decision, signals);
   } else if (proposed ==
              from) {  // The metrics ask for no change; a bound met another step halfway.
-    fmt::format_to(out, "stays at {}: {}", to, decision.steps.back().detail);
+    append(text, "stays at ", to, ": ", decision.steps.back().detail);
   } else {
     const Step& step = decision.steps.back();
-    fmt::format_to(out, "held at {}: scale-{} to {} {} {}", to, proposed > from ? "up" : "down",
-                   proposed, is_bound(step) ? "stops at" : "waits for", step.detail);
+    append(text, "held at ", to, ": scale-", proposed > from ? "up" : "down", " to ", proposed,
+           is_bound(step) ? " stops at " : " waits for ", step.detail);
   }
   return text;
 }

@@ -31,18 +31,25 @@ double median(std::vector<Judged>& pods, double Judged::* value) {
 void find_in(WallTime now, const api::MetricSpec& metric, const MetricReading& reading, const Observation& observation,
              std::vector<std::pair<double, Outlier>>& found) {
   const WallTime begin = now - reading.age - seconds{metric.window_seconds};
+  const auto requests_of = [&](const PodLoad& load) { return load.requests_per_second * metric.window_seconds; };
+  const auto mean_of = [](const PodLoad& load) { return load.concurrency / load.requests_per_second; };
+  const auto error_share_of = [](const PodLoad& load) { return load.errors_per_second / load.requests_per_second; };
+  // Mostly every pod does well, and there is nothing to compare.
+  if (std::ranges::none_of(reading.loads, [&](const auto& entry) {
+        return mean_of(entry.second) > metric.target / 2 || error_share_of(entry.second) > kErrorShare;
+      })) {
+    return;
+  }
   std::vector<Judged> pods;
   pods.reserve(reading.loads.size());
   for (const PodState& pod : observation.pods) {
     // One that has just begun has less to do, one that others have just joined still has their work.
     if (!pod.serving || (pod.ready_since && *pod.ready_since > begin)) continue;
     const auto load = reading.loads.find(pod.name);
-    if (load == reading.loads.end()) continue;
-    const double requests = load->second.requests_per_second;
-    if (requests * metric.window_seconds < kFewestRequests) continue;
+    if (load == reading.loads.end() || requests_of(load->second) < kFewestRequests) continue;
     pods.push_back({.pod = &pod.name,
-                    .mean_seconds = load->second.concurrency / requests,
-                    .error_share = load->second.errors_per_second / requests});
+                    .mean_seconds = mean_of(load->second),
+                    .error_share = error_share_of(load->second)});
   }
   if (pods.size() < kFewestPods) return;
   const double usual_seconds = median(pods, &Judged::mean_seconds);

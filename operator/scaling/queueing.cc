@@ -10,6 +10,7 @@ namespace {
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr int kBisections = 20;  // A millionth of the range.
 constexpr int kNewtonSteps = 20;
+constexpr double kEnough = 1e-4;  // A step's size, of which the next error is the square.
 
 double probability_to_wait(double servers, double utilization) {
   return std::pow(utilization, std::sqrt(2 * (servers + 1)) - 1);
@@ -49,21 +50,24 @@ double fit_servers(double rate, double service_seconds, double variability, doub
   const double busy = rate * service_seconds;
   const double most = 8 * busy + 8;  // Far over `busy` nothing waits.
   if (!(mean_wait_seconds > 0) || !(busy > 0)) return most;
-  // The logarithm of the wait falls with that of the spare servers, ever faster: Newton's method from
-  // too many of them on comes closer with every step and never passes the answer.
+  // The logarithm of the wait falls with that of the spare servers, ever faster: from too few of them
+  // Newton's method steps past the answer once, from too many it comes closer with every step.
   const double wanted = std::log(mean_wait_seconds / (service_seconds * variability));
-  double spare = std::log(most - busy);
-  double servers = most;
+  const double most_spare = std::log(most - busy);
+  // Hardly anybody waits for servers that are this few deviations more than busy; where many do, the
+  // wait is that of a single queue.
+  double spare = std::min(most_spare, std::min(-wanted, std::log(1 + std::sqrt(busy))));
+  double servers = busy + std::exp(spare);
   for (int i = 0; i < kNewtonSteps; ++i) {
     const double root = std::sqrt(2 * (servers + 1));
     const double load = std::log(busy / servers);
     const double over = (root - 1) * load - spare - wanted;
-    if (over >= 0) break;
     const double slope = (servers - busy) * (load / root - (root - 1) / servers) - 1;
-    const double step = over / slope;
-    spare -= step;
+    const double next = std::min(spare - over / slope, most_spare);
+    const double step = std::abs(next - spare);
+    spare = next;
     servers = busy + std::exp(spare);
-    if (step < 1e-6) break;
+    if (step < kEnough) break;
   }
   return servers;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "operator/scaling/by_name.h"
 #include "operator/scaling/capacity_model.h"
 #include "operator/scaling/drain.h"
 
@@ -73,6 +74,7 @@ void evaluate_cpu(WallTime now, const api::ScalableAppSpec& spec, const MetricRe
   const WallTime sample_begin = sample_end - seconds{signal.metric->window_seconds};
   Usage sampled, unsampled, starting;  // The last two: with the requests they would add.
   bool is_unsampled_serving = false;
+  ByName samples(reading.per_pod);
   for (const PodState& pod : observation.pods) {
     if (pod.terminating || pod.finished) continue;
     if (!(pod.cpu_request_cores > 0)) {
@@ -80,9 +82,8 @@ void evaluate_cpu(WallTime now, const api::ScalableAppSpec& spec, const MetricRe
           fmt::format("pod {} has no CPU request: set resources.requests.cpu", pod.name);
       return;
     }
-    const auto sample = reading.per_pod.find(pod.name);
-    const bool has_sample =
-        sample != reading.per_pod.end() && std::isfinite(sample->second) && sample->second >= 0;
+    const double* sample = samples.find(pod.name);
+    const bool has_sample = sample != nullptr && std::isfinite(*sample) && *sample >= 0;
     if (pod.pending || pod.set_aside) {
       starting.add(0, pod.cpu_request_cores);
     } else if (!has_sample) {
@@ -91,7 +92,7 @@ void evaluate_cpu(WallTime now, const api::ScalableAppSpec& spec, const MetricRe
     } else if (is_initializing(pod, now, sample_begin, sample_end)) {
       starting.add(0, pod.cpu_request_cores);
     } else {
-      sampled.add(sample->second, pod.cpu_request_cores);
+      sampled.add(*sample, pod.cpu_request_cores);
     }
   }
   if (sampled.pods == 0) {
@@ -133,11 +134,12 @@ ReplicaLoad replica_load(WallTime ready_by, const MetricReading& reading,
     load.total += pod.requests_per_second;
     in_progress += pod.concurrency;
   }
+  ByName loads(reading.loads);
   for (const PodState& pod : observation.pods) {
     if (!pod.serving || (pod.ready_since && *pod.ready_since > ready_by)) continue;
-    const auto found = reading.loads.find(pod.name);
-    if (found == reading.loads.end() || std::ranges::binary_search(outliers, pod.name)) continue;
-    const PodLoad& pod_load = found->second;
+    const PodLoad* found = loads.find(pod.name);
+    if (found == nullptr || std::ranges::binary_search(outliers, pod.name)) continue;
+    const PodLoad& pod_load = *found;
     ++load.pods;
     finished += pod_load.requests_per_second;
     concurrency += pod_load.concurrency;

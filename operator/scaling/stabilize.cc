@@ -28,7 +28,7 @@ void prune(const Windows& windows, Runs& runs) {
     const bool falls = run->until > windows.up_begin && run->replicas < lowest;
     if (!rises && !falls) continue;
     (rises ? highest : lowest) = run->replicas;
-    *--kept = *run;
+    if (--kept != run) *kept = *run;
   }
   runs.erase(runs.begin(), kept);
 }
@@ -53,6 +53,17 @@ void merge_nearest(Runs& runs) {
   runs.erase(best);
 }
 
+// Whether the ends are in order and none lies in the future, as it is unless the clock was set back.
+bool is_in_order(WallTime now, const Runs& runs) {
+  WallTime before = WallTime::min();
+  bool in_order = true;
+  for (const auto& run : runs) {
+    in_order &= before <= run.until && run.from <= run.until;
+    before = run.until;
+  }
+  return in_order && before <= now;
+}
+
 }  // namespace
 
 milliseconds history_gap(int interval_seconds) {
@@ -61,11 +72,11 @@ milliseconds history_gap(int interval_seconds) {
 
 bool record(WallTime now, int current, int recommended, const api::ScalableAppSpec& spec,
             Runs& runs) {
-  for (auto& run : runs) {
-    run.until = std::min(run.until, now);
-    run.from = std::min(run.from, run.until);
-  }
-  if (!std::ranges::is_sorted(runs, {}, &api::RecommendationRun::until)) {
+  if (!is_in_order(now, runs)) {
+    for (auto& run : runs) {
+      run.until = std::min(run.until, now);
+      run.from = std::min(run.from, run.until);
+    }
     std::ranges::stable_sort(runs, {}, &api::RecommendationRun::until);
   }
   bool differs = runs.empty();
