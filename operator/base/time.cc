@@ -146,10 +146,11 @@ std::string format_duration(milliseconds duration) {
   if (duration.count() == 0) return "0s";
   std::string text = duration.count() < 0 ? "-" : "";
   std::int64_t ms = duration.count() < 0 ? -duration.count() : duration.count();
-  if (ms < 1000) return text + fmt::format("{}ms", ms);
-  if (ms >= 3'600'000) text += fmt::format("{}h", ms / 3'600'000), ms %= 3'600'000;
-  if (ms >= 60'000) text += fmt::format("{}m", ms / 60'000), ms %= 60'000;
-  if (ms > 0) text += fmt::format("{:g}s", static_cast<double>(ms) / 1000.0);
+  if (ms < 1000) return text + std::to_string(ms) + "ms";
+  if (ms >= 3'600'000) text += std::to_string(ms / 3'600'000) + "h", ms %= 3'600'000;
+  if (ms >= 60'000) text += std::to_string(ms / 60'000) + "m", ms %= 60'000;
+  if (ms % 1000 != 0) return text + fmt::format("{:g}s", static_cast<double>(ms) / 1000.0);
+  if (ms > 0) text += std::to_string(ms / 1000) + "s";
   return text;
 }
 

@@ -72,10 +72,6 @@ std::string missing_metrics(std::span<const Signal> signals) {
   return fmt::format("{}", fmt::join(missing, "; "));
 }
 
-std::string usable_metrics(const Combined& combined, std::span<const Signal> signals) {
-  return text_of(combined.usable, " of ", signals.size(), " metrics have a value");
-}
-
 // The number on its way down the pipeline: what changes it leaves a step and a clamp behind.
 class Pipeline {
  public:
@@ -339,7 +335,7 @@ Condition metrics_available(const Combined& combined, std::span<const Signal> si
           .message = signals.empty() ? "spec.metrics is empty" : "every metric has a value"};
 }
 
-Condition scaling_active(const api::ScalableAppSpec& spec, const Combined& combined,
+Condition scaling_active(const api::ScalableAppSpec& spec, const Decision& decision, const Combined& combined,
                          std::span<const Signal> signals) {
   const auto inactive = [](const char* reason, const char* message) {
     return Condition{
@@ -357,13 +353,13 @@ Condition scaling_active(const api::ScalableAppSpec& spec, const Combined& combi
   return {.type = "ScalingActive",
           .status = ConditionStatus::kTrue,
           .reason = "ValidMetricFound",
-          .message = usable_metrics(combined, signals)};
+          .message = decision.steps.front().detail};
 }
 
 Condition scaling_limited(const Decision& decision) {
   const Step* limit = nullptr;
   const char* reason = nullptr;
-  for (const Step& step : decision.steps) {
+  for (const Step& step : std::span(decision.steps).subspan(1)) {  // After "metrics".
     const ClampReason* clamp = find_clamp(step.name);
     if (clamp == nullptr || !clamp->is_limit) continue;
     limit = &step;
@@ -442,9 +438,8 @@ Condition scaled_to_zero(const api::ScalableAppSpec& spec, const Decision& decis
   return condition;
 }
 
-api::MetricStatus to_status(const Signal& signal) {
+void fill_status(const Signal& signal, api::MetricStatus& status) {
   const api::MetricSpec& metric = *signal.metric;
-  api::MetricStatus status;
   status.name = metric.name;
   status.type = type_name(metric.type);
   status.target = format_value(metric.type, metric.target);
@@ -455,7 +450,6 @@ api::MetricStatus to_status(const Signal& signal) {
   if (signal.age) {
     status.age_seconds = static_cast<int>(std::chrono::floor<seconds>(*signal.age).count());
   }
-  return status;
 }
 
 }  // namespace
@@ -483,12 +477,12 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
     signals.push_back(evaluate(now, spec, metric, find_reading(observation, metric.name), observation,
                                outliers, decision.history.warm_up_seconds,
                                decision.history.metrics[i]));
-    decision.metrics.push_back(to_status(signals.back()));
+    fill_status(signals.back(), decision.metrics.emplace_back());
   }
 
   const Combined combined = combine(current, signals);
   decision.steps.push_back(
-      {"metrics", current, combined.proposed, usable_metrics(combined, signals)});
+      {"metrics", current, combined.proposed, text_of(combined.usable, " of ", signals.size(), " metrics have a value")});
   Pipeline pipeline(decision, combined.proposed);
   const Prediction prediction = predict(spec, observation, signals);
   if (prediction.replicas > pipeline.replicas() && !spec.override_replicas) {
@@ -523,7 +517,7 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
     decision.reason = "WaitingForPods";
   auto& conditions = decision.conditions;
   conditions.reserve(kMostConditions);
-  conditions.push_back(scaling_active(spec, combined, signals));
+  conditions.push_back(scaling_active(spec, decision, combined, signals));
   conditions.push_back(scaling_limited(decision));
   conditions.push_back(metrics_available(combined, signals));
   if (std::ranges::any_of(spec.metrics, [](const auto& metric) {

@@ -8,42 +8,50 @@ namespace scalableapp::scaling {
 namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
-constexpr int kBisections = 20;  // A millionth of the range.
 constexpr int kNewtonSteps = 20;
 constexpr double kEnough = 1e-4;  // A step's size, of which the next error is the square.
 
-double probability_to_wait(double servers, double utilization) {
-  return std::pow(utilization, std::sqrt(2 * (servers + 1)) - 1);
-}
+// Of the probability to wait, as a power of the utilization.
+double wait_exponent(double servers) { return std::sqrt(2 * (servers + 1)) - 1; }
 
 }  // namespace
 
 double mean_wait(const Station& station, double rate) {
   const double rho = station.utilization(rate);
   if (rho >= 1) return kInfinite;
-  return probability_to_wait(station.servers, rho) * station.variability * station.service_seconds /
+  return std::pow(rho, wait_exponent(station.servers)) * station.variability * station.service_seconds /
          (station.servers * (1 - rho));
 }
 
 double wait_quantile(const Station& station, double rate, double quantile) {
   const double rho = station.utilization(rate);
   if (rho >= 1) return kInfinite;
-  const double waiting = probability_to_wait(station.servers, rho);
-  if (waiting <= 1 - quantile) return 0;
-  return std::log(waiting / (1 - quantile)) * station.variability * station.service_seconds /
-         (station.servers * (1 - rho));
+  // The logarithm of how many times more than 1 - quantile wait at all.
+  const double more = wait_exponent(station.servers) * std::log(rho) - std::log(1 - quantile);
+  if (!(more > 0)) return 0;
+  return more * station.variability * station.service_seconds / (station.servers * (1 - rho));
 }
 
 double rate_for_wait(const Station& station, double quantile, double wait_seconds,
                      double most_utilization) {
   if (wait_seconds < 0) return 0;
-  double low = 0, high = most_utilization * station.capacity();
-  if (wait_quantile(station, high, quantile) <= wait_seconds) return high;
-  for (int i = 0; i < kBisections; ++i) {
-    const double middle = (low + high) / 2;
-    (wait_quantile(station, middle, quantile) <= wait_seconds ? low : high) = middle;
+  const double most = most_utilization * station.capacity();
+  if (wait_quantile(station, most, quantile) <= wait_seconds) return most;
+  // Over the logarithm of the utilization this rises, ever faster: Newton's method from above comes
+  // closer with every step and never passes the answer.
+  const double exponent = wait_exponent(station.servers);
+  const double share = std::log(1 - quantile);
+  const double allowed = wait_seconds * station.servers / (station.variability * station.service_seconds);
+  double logarithm = std::log(most_utilization);
+  double rho = most_utilization;
+  for (int i = 0; i < kNewtonSteps; ++i) {
+    const double over = exponent * logarithm - share - allowed * (1 - rho);
+    const double step = over / (exponent + allowed * rho);
+    logarithm -= step;
+    rho = std::exp(logarithm);
+    if (step < kEnough) break;
   }
-  return low;
+  return rho * station.capacity();
 }
 
 double fit_servers(double rate, double service_seconds, double variability, double mean_wait_seconds) {
