@@ -187,7 +187,7 @@ bool keep_burst(WallTime now, const api::ScalableAppSpec& spec, const Observatio
     return false;
   }
   const std::int64_t serving = std::ranges::count_if(observation.pods, &PodState::serving);
-  if (recommended > serving &&
+  if (!spec.override_replicas && recommended > observation.current_replicas && recommended > serving &&
       100 * std::int64_t{recommended} >= std::int64_t{spec.burst->threshold_percent} * std::max<std::int64_t>(1, serving)) {
     history.burst_over = now;
   }
