@@ -438,18 +438,16 @@ void add_scaled_to_zero(const api::ScalableAppSpec& spec, const Decision& decisi
 
 void add_status(const Signal& signal, std::vector<api::MetricStatus>& statuses) {
   const api::MetricSpec& metric = *signal.metric;
-  api::MetricStatus status;
-  status.name = metric.name;
-  status.type = type_name(metric.type);
-  status.target = format_value(metric.type, metric.target);
-  status.proposed_replicas = signal.proposal;
-  if (!signal.missing.empty()) status.missing = signal.missing;
-  if (signal.value) status.current = format_value(metric.type, *signal.value);
-  if (signal.idle) status.current = "idle";
-  if (signal.age) {
-    status.age_seconds = static_cast<int>(std::chrono::floor<seconds>(*signal.age).count());
+  std::string current;
+  if (signal.idle) {
+    current = "idle";
+  } else if (signal.value) {
+    current = format_value(metric.type, *signal.value);
   }
-  statuses.push_back(std::move(status));
+  std::optional<int> age_seconds;
+  if (signal.age) age_seconds = static_cast<int>(std::chrono::floor<seconds>(*signal.age).count());
+  statuses.emplace_back(metric.name, type_name(metric.type), std::move(current),
+                        format_value(metric.type, metric.target), signal.proposal, age_seconds, signal.missing);
 }
 
 }  // namespace
