@@ -134,9 +134,9 @@ Prediction predict(const api::ScalableAppSpec& spec, const Observation& observat
     if (needed > current && count(signal->most_per_replica) <= current) needed = current;
     if (needed <= prediction.replicas) continue;
     prediction.replicas = needed;
-    prediction.detail = fmt::format("the forecast of {:.4g} for {} (now {:.4g}; {}; {:.0f}% error so far)",
-                                    forecast.expected, forecast.metric, signal->load, forecast.basis,
-                                    100 * forecast.error);
+    prediction.detail = text_of("the forecast of ", Significant{forecast.expected, 4}, " for ", forecast.metric, " (now ",
+                                Significant{signal->load, 4}, "; ", forecast.basis, "; ",
+                                Rounded{100 * forecast.error}, "% error so far)");
   }
   return prediction;
 }
@@ -320,6 +320,7 @@ const char* reason_without_clamp(const Combined& combined, std::span<const Signa
   return within ? "WithinTolerance" : "NoChangeNeeded";
 }
 
+// Adds the conditions one after the other.
 class Conditions {
  public:
   explicit Conditions(std::vector<Condition>& conditions) : conditions_(conditions) { conditions.reserve(kMostConditions); }
