@@ -20,14 +20,15 @@ bool learn_warm_up(WallTime now, const Observation& observation, api::ScalingHis
   if (history.warm_up_seen && *history.warm_up_seen > now) history.warm_up_seen = now;
   const auto seen = history.warm_up_seen;
   double& known = history.warm_up_seconds;
-  // One that is older than those seen last was Ready before, and has lost that and got it back.
-  const seconds usual{static_cast<std::int64_t>(std::max(kMostTimesSlower * known, kLeastSeconds))};
+  // One that was there when others became Ready, and took so much longer, was Ready before as well, has
+  // lost that and got it back.
+  const double usual = std::max(kMostTimesSlower * known, kLeastSeconds);
   double slowest = 0, fastest = kLongest;
   for (const PodState& pod : observation.pods) {
     if (!pod.serving || !pod.ready_since || !pod.created || *pod.ready_since > now) continue;
-    if (seen && (*pod.ready_since <= *seen || *pod.created < *seen - usual)) continue;
+    if (seen && *pod.ready_since <= *seen) continue;
     const double taken = seconds_of(*pod.ready_since - *pod.created);
-    if (taken <= 0 || taken > kLongest) continue;
+    if (taken <= 0 || taken > kLongest || (seen && *pod.created < *seen && taken > usual)) continue;
     slowest = std::max(slowest, taken);
     fastest = std::min(fastest, taken);
     if (!history.warm_up_seen || *history.warm_up_seen < *pod.ready_since) {
