@@ -247,6 +247,7 @@ struct ScalingHistory {
   std::optional<WallTime> idle_since;       // Every metric at or under its activation threshold.
   double warm_up_seconds = 0;               // From creation to Ready, as measured. 0: not known.
   std::optional<WallTime> warm_up_seen;     // The last Ready that is in warm_up_seconds.
+  std::string revision;                     // Whose pods the times of `metrics` are of.
   bool operator==(const ScalingHistory&) const = default;
 };
 

@@ -85,6 +85,7 @@ json to_json(const ScalingHistory& history) {
   put(object, "idleSince", history.idle_since);
   put(object, "warmUpSeconds", history.warm_up_seconds);
   put(object, "warmUpSeen", history.warm_up_seen);
+  if (!history.revision.empty()) object["revision"] = history.revision;
   return object;
 }
 
@@ -92,7 +93,8 @@ ScalingHistory decode_history_object(const json& object) {
   ScalingHistory history{.burst_over = time(object, "burstOver"),
                          .idle_since = time(object, "idleSince"),
                          .warm_up_seconds = number(object, "warmUpSeconds"),
-                         .warm_up_seen = time(object, "warmUpSeen")};
+                         .warm_up_seen = time(object, "warmUpSeen"),
+                         .revision = text(object, "revision")};
   for (const json& run : child(object, "recommendations")) {
     history.recommendations.push_back({.replicas = static_cast<int>(integer(run, "replicas")),
                                        .from = time(run, "from").value_or(WallTime{}),

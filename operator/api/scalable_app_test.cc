@@ -367,7 +367,8 @@ ScalingHistory full_history() {
           .burst_over = time + milliseconds{10},
           .idle_since = time + milliseconds{20},
           .warm_up_seconds = 11.000000000000002,
-          .warm_up_seen = time + milliseconds{30}};
+          .warm_up_seen = time + milliseconds{30},
+          .revision = "j8mgwzhcgq"};
 }
 
 TEST(ScalableApp, AHistoryIsTheSameToTheBitAfterTheWayThroughText) {

@@ -361,7 +361,8 @@ TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
                     .burst_over = time,
                     .idle_since = time,
                     .warm_up_seconds = 0.5,
-                    .warm_up_seen = time};
+                    .warm_up_seen = time,
+                    .revision = "abc"};
   const json object{{"status", json::parse(encode_status(status))}};
   const Place place{schema()["properties"]["status"], json::json_pointer{"/status"}};
 

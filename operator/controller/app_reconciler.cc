@@ -692,6 +692,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     input.revisions.push_back(to_revision(*replica_set, snapshot));
   }
   for (const auto& pod : snapshot.pods) observation.pods.push_back(to_state(*pod));
+  observation.revision = memory->written.current_revision;
   observation.rollout_in_flight = rollout::in_flight(input);
   // The app's size is what was last asked for: ReplicaSets may hold a surge, or less than it.
   if (memory->written.last_decision) {

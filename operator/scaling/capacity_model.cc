@@ -203,7 +203,7 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
   // Where no limit has been seen, a replica that seldom has a request in progress is one too many.
   const double idle_rate = load.mean_seconds > 0 ? kIdle / load.mean_seconds : 0;
   double most = kInfinite, wanted = std::max(kProbe * memory.proven_rate, idle_rate);
-  if (memory.servers > 0) {
+  if (memory.servers > 0 && memory.service_seconds > 0) {
     const double capacity = memory.servers / memory.service_seconds;
     const double proven = std::min(memory.proven_rate, kMostUtilization * capacity);
     most = std::max(proven, rate_within(metric, memory, metric.target, kMostUtilization));

@@ -102,6 +102,16 @@ void align_memory(const api::ScalableAppSpec& spec, std::vector<api::MetricMemor
   memory = std::move(fresh);
 }
 
+// Another version takes another time for a request, which is measured anew; what it can do at a time
+// is taken to be the same until it is seen to be otherwise.
+void meet_revision(const std::string& revision, api::ScalingHistory& history) {
+  if (revision.empty() || revision == history.revision) return;
+  if (!history.revision.empty()) {
+    for (api::MetricMemory& memory : history.metrics) memory.service_seconds = memory.quantile_seconds = 0;
+  }
+  history.revision = revision;
+}
+
 // What a forecast may add: the expected load, believed the less the more such forecasts erred.
 struct Prediction {
   int replicas = 0;
@@ -460,6 +470,7 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   decision.from = current;
   decision.history = history;
   align_memory(spec, decision.history.metrics);
+  meet_revision(observation.revision, decision.history);
   for (auto& memory : decision.history.metrics) {  // The clock was set back.
     for (auto* time : {&memory.fallback_ended, &memory.learned_until, &memory.trial_since}) {
       if (*time && **time > now) *time = now;

@@ -466,5 +466,22 @@ TEST(Report, MetricsKeepTheOrderOfTheSpec) {
             (api::MetricStatus{"backlog", "QueueLength", "120", "20", 6, 2, ""}));
 }
 
+TEST(Revision, OfAnotherVersionHasItsTimesMeasuredAnew) {
+  const auto spec = app({test::latency()});
+  Observation observation = test::observe(3, {reading("latency", 0.1)});
+  observation.revision = "one";
+  api::ScalingHistory history = decide(kNow, spec, observation, {}).history;
+  history.metrics[0].service_seconds = 0.04;
+  history.metrics[0].quantile_seconds = 0.08;
+  history.metrics[0].servers = 4;
+  history = decide(kNow, spec, observation, history).history;
+  EXPECT_EQ(history.metrics[0].service_seconds, 0.04);
+  observation.revision = "two";
+  history = decide(kNow, spec, observation, history).history;
+  EXPECT_EQ(history.metrics[0].service_seconds, 0);
+  EXPECT_EQ(history.metrics[0].servers, 4) << "until it is seen to be otherwise";
+  EXPECT_EQ(history.revision, "two");
+}
+
 }  // namespace
 }  // namespace scalableapp::scaling

@@ -88,6 +88,7 @@ struct Observation {
   std::vector<Forecast> forecasts;
   std::vector<ActiveSchedule> schedules;
   bool rollout_in_flight = false;
+  std::string revision;  // That was last rolled out completely; empty: not known.
   // When this process began to observe the app. Unset: for as long as the history reaches back.
   std::optional<WallTime> observing_since;
   bool operator==(const Observation&) const = default;

@@ -63,6 +63,7 @@ Json encode(const MetricReading& reading) {
 Json encode(const Observation& observation) {
   Json object{{"currentReplicas", observation.current_replicas}};
   put_if(object, "rolloutInFlight", observation.rollout_in_flight);
+  if (!observation.revision.empty()) object["revision"] = observation.revision;
   put(object, "observingSince", observation.observing_since);
   object["pods"] = Json::array();
   for (const PodState& pod : observation.pods) object["pods"].push_back(encode(pod));
@@ -195,6 +196,7 @@ Observation decode_observation(Reader& read, const Json& object) {
   Observation observation;
   read.read(object, "currentReplicas", observation.current_replicas);
   read.read(object, "rolloutInFlight", observation.rollout_in_flight);
+  read.read(object, "revision", observation.revision);
   read.read(object, "observingSince", observation.observing_since);
   for (const Json& pod : read.list(object, "pods")) observation.pods.push_back(decode_pod(read, pod));
   for (const Json& reading : read.list(object, "readings")) {
