@@ -53,6 +53,13 @@ says "explain needs a name" 2 "NAME: must be given" explain
 says "a manifest that is not there is named" 1 "$dir/none.yaml: No such file" simulate -f "$dir/none.yaml" --trace "$dir/spike.csv"
 says "what is wrong with a manifest is told" 1 "wrong.yaml: spec.replicas.max: must be a whole number" \
   simulate -f "$dir/wrong.yaml" --trace "$dir/spike.csv"
+sed 's/target: 250ms/quantil: 0.5, &/' "$dir/app.yaml" >"$dir/unknown.yaml"
+for command in "simulate --trace $dir/spike.csv" "tune --trace $dir/spike.csv" "decide --observation $dir/spike.csv" \
+  "backtest --prometheus http://127.0.0.1:1 --range 1h"; do
+  # shellcheck disable=SC2086
+  says "${command%% *} refuses a field that nobody reads" 1 \
+    "unknown.yaml: spec.metrics[0].latency.quantil: unknown field; did you mean quantile?" $command -f "$dir/unknown.yaml"
+done
 says "a bad trace is named by file and line" 1 "bad.csv line 3" simulate -f "$dir/app.yaml" --trace "$dir/bad.csv"
 says "a Prometheus that is not there is named" 1 "http://127.0.0.1:1: " \
   backtest -f "$dir/app.yaml" --prometheus http://127.0.0.1:1 --range 1h
