@@ -109,4 +109,14 @@ python3 -c "$jobs" "$dir/record.json" >"$dir/records.json"
 succeeds "an array gives a line for each record" \
   bash -c '[ "$("$1" decide -f "$2" --observation "$3" | wc -l)" = 2 ]' - "$plugin" "$dir/app.yaml" "$dir/records.json"
 says "a record that is none is named" 1 "spike.csv: must be a JSON object" decide -f "$dir/app.yaml" --observation "$dir/spike.csv"
+echo '[]' >"$dir/none.json"
+says "no record at all is an error" 1 "no record in $dir/none.json" decide -f "$dir/app.yaml" --observation "$dir/none.json"
+sed 's/"value"/"lateny":1,&/' "$dir/case.json" >"$dir/unknown.json"
+says "a member of a record that nobody reads is refused" 1 \
+  "unknown.json: record: input.observation.readings[0].lateny: unknown member" \
+  decide -f "$dir/app.yaml" --observation "$dir/unknown.json"
+sed -n '/^```json$/,/^```$/p' docs/plugin.md | sed '/^```/d' >"$dir/documented.json"
+"$plugin" decide -f examples/web.yaml --observation "$dir/documented.json" >"$dir/decided.json"
+python_agrees "the record that docs/plugin.md shows is decided as it says" "$dir/decided.json" \
+  "(report['from'], report['to'], report['reason']) == (3, 6, 'LimitedByPolicy')"
 exit "$failed"
