@@ -29,7 +29,9 @@ json schema() {
         "name":{"type":"string"},
         "latency":{"type":"object","properties":{"quantile":{"type":"number"}}}}}}}}}})");
 }
-std::vector<std::string> unknown(const char* app) { return unknown_fields(json::parse(app), schema()); }
+std::vector<std::string> unknown(const char* app) {
+  return unknown_fields(json::parse(app), schema());
+}
 
 TEST(KnownFields, AreThoseOfTheSchema) {
   EXPECT_THAT(unknown(R"({"kind":"A","spec":{"replicas":{"min":1,"max":2},
@@ -65,8 +67,9 @@ TEST(KnownFields, AreNotLookedForWhereTheSchemaLeavesTheFieldsFree) {
 }
 
 TEST(KnownFields, OfWhatIsNoObjectAreLeftToTheSpecsChecks) {
-  for (const char* app : {R"([])", R"({"spec":3})", R"({"spec":{"metrics":{"name":1}}})",
-                          R"({"spec":{"timeZone":{"name":"UTC"}}})", R"({"spec":{"metrics":[1]}})"}) {
+  for (const char* app :
+       {R"([])", R"({"spec":3})", R"({"spec":{"metrics":{"name":1}}})",
+        R"({"spec":{"timeZone":{"name":"UTC"}}})", R"({"spec":{"metrics":[1]}})"}) {
     EXPECT_THAT(unknown(app), IsEmpty()) << app;
   }
 }

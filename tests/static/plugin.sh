@@ -118,5 +118,9 @@ says "a member of a record that nobody reads is refused" 1 \
 sed -n '/^```json$/,/^```$/p' docs/plugin.md | sed '/^```/d' >"$dir/documented.json"
 "$plugin" decide -f examples/web.yaml --observation "$dir/documented.json" >"$dir/decided.json"
 python_agrees "the record that docs/plugin.md shows is decided as it says" "$dir/decided.json" \
-  "(report['from'], report['to'], report['reason']) == (3, 6, 'LimitedByPolicy')"
+  "report['message'].startswith('3 -> 7: ') and '\`' + report['message'] + '\`' in open('docs/plugin.md').read()"
+printf 'seconds,requests_per_second\n0,40\n' >"$dir/row.csv"
+"$plugin" simulate -f "$dir/app.yaml" --trace "$dir/row.csv" --initial-replicas 2 --format json >"$dir/row.json"
+python_agrees "a trace of one row plays 600 s" "$dir/row.json" "report['policies'][0]['replicaSeconds'] >= 1200"
+says "and the help says so" 0 "one that is alone for 600 s" simulate --help
 exit "$failed"
