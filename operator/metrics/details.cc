@@ -11,6 +11,9 @@
 namespace scalableapp::metrics {
 namespace {
 
+// Older than the value by more, they are of another time: the value stands alone.
+constexpr milliseconds kLateDetails{10'000};
+
 // No metric's name has a line break.
 std::string detail_id(const api::MetricSpec& metric, std::string_view what) {
   return fmt::format("{}\n{}", metric.name, what);
@@ -41,12 +44,15 @@ std::string pod_details(const api::MetricSpec& metric, const api::ObjectKey& app
       "sum(rate({0}_count{1}[{2}s])) + (sum(delta({3}{1}[{2}s])) / {2} or vector(0)) + (sum(rate({4}{1}[{2}s])) or "
       "vector(0))",
       kLatencyMetric, pods, soon, kInFlightMetric, kShedMetric);
+  // Where a third of the window does not hold two scrapes, the whole of it must do.
+  const std::string known_arrivals =
+      fmt::format("({} or sum(rate({}_count{}[{}s])))", arrivals, kLatencyMetric, pods, window);
   const std::string quantiles =
       fmt::format("histogram_quantile({}, sum by (le, pod) (rate({}_bucket{}[{}s])))", metric.quantile,
                   kLatencyMetric, pods, window);
   return fmt::format("{} or {} or {} or {} or {} or {}", tagged("rate", rate("count", pods)),
                      tagged("busy", rate("sum", pods)), tagged("errors", rate("count", failed)),
-                     tagged("quantile", quantiles), tagged("arrivals", arrivals),
+                     tagged("quantile", quantiles), tagged("arrivals", known_arrivals),
                      tagged("inflight", fmt::format("sum(last_over_time({}{}[{}s]))", kInFlightMetric,
                                                     pods, window)));
 }
@@ -69,10 +75,10 @@ std::optional<double> single(const std::optional<QueryResult>& result) {
 
 void read_pod_detail(const Sample& sample, scaling::MetricReading& reading) {
   const auto slash = sample.pod.find('/');
-  if (slash == std::string::npos || !std::isfinite(sample.value) || sample.value < 0) return;
+  if (slash == std::string::npos || !std::isfinite(sample.value)) return;
   const std::string_view what = std::string_view(sample.pod).substr(0, slash);
   if (what == "arrivals") {
-    reading.arrivals_per_second = sample.value;
+    reading.arrivals_per_second = std::max(0.0, sample.value);
   } else if (what == "inflight") {
     reading.in_flight = sample.value;
   } else {
@@ -105,7 +111,7 @@ void add_details(const api::MetricSpec& metric,
                  scaling::MetricReading& reading) {
   if (has_pod_details(metric)) {
     const auto result = latest(detail_id(metric, kDetails));
-    if (!result || !reading.value) return;
+    if (!result || !reading.value || result->age > reading.age + kLateDetails) return;
     for (const Sample& sample : result->samples) read_pod_detail(sample, reading);
     reading.age = std::max(reading.age, result->age);
   } else if (has_queue_details(metric)) {

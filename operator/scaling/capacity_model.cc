@@ -23,6 +23,10 @@ constexpr double kWantedQuantile = 0.8;
 constexpr double kProbe = 1.25;  // Of the proven rate: how far down a step without a model goes.
 constexpr double kCalmSeconds = 30;
 constexpr double kTrial = 1.2;
+constexpr double kRequestsOver = 10;  // Expected over the quantile, before it is believed.
+constexpr double kLongestDoubt = 300;
+constexpr double kBusy = 0.5;
+constexpr double kIdle = 0.3;
 // Of the rate at which they fall behind, where that is all that is known.
 constexpr double kWanted = 0.85;
 constexpr double kBusyServers = 1.5;   // So many requests per server are served or just come.
@@ -59,6 +63,21 @@ double rate_within(const api::MetricSpec& metric, const api::MetricMemory& memor
   const Station replica{memory.servers, memory.service_seconds, variability_of(metric, memory)};
   return rate_for_wait(replica, metric.quantile, allowed, most_utilization);
 }
+
+// Whether the latency has been over its target for long enough to be no chance: a quantile of few
+// requests is mostly chance, so as many must have come meanwhile that several are expected over it.
+bool is_lasting(WallTime at, const api::MetricSpec& metric, const ReplicaLoad& load,
+                const api::MetricMemory& memory) {
+  if (!memory.over_since) return false;
+  const double needed = kRequestsOver / (1 - metric.quantile) / std::max(load.total, 1e-3);
+  const double longest = std::max(kLongestDoubt, static_cast<double>(metric.window_seconds));
+  const auto doubt = seconds{static_cast<std::int64_t>(
+      std::clamp(needed, static_cast<double>(metric.window_seconds), longest))};
+  return at >= *memory.over_since + doubt;
+}
+
+// Requests in progress per replica, by Little's law. With hardly ever one, none waits for another.
+bool is_busy(const ReplicaLoad& load) { return load.rate * load.mean_seconds >= kBusy; }
 
 void end_trial(api::MetricMemory& memory) {
   memory.trial_since.reset();
@@ -131,8 +150,7 @@ void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad&
 
   const double wait = load.mean_seconds - service;
   const double noise = service * std::max(kLeastWait, 3 / std::sqrt(load.requests));
-  const bool is_overloaded = load.backs_up && memory.over_since &&
-                             sample_at >= *memory.over_since + seconds{metric.window_seconds};
+  const bool is_overloaded = load.backs_up && is_lasting(sample_at, metric, load, memory);
   const auto approach = [&](double& value, double goal, seconds time_constant) {
     value += weight(passed, time_constant) * (goal - value);
   };
@@ -160,8 +178,7 @@ void learn(WallTime sample_at, const api::MetricSpec& metric, const ReplicaLoad&
   if (met && load.rate > memory.proven_rate && load.is_steady) {
     const double share = memory.proven_rate == 0 ? 1 : weight(passed, seconds{15});
     memory.proven_rate += share * (load.rate - memory.proven_rate);
-  } else if (!met && memory.over_since &&
-             sample_at >= *memory.over_since + seconds{metric.window_seconds}) {
+  } else if (!met && is_busy(load) && is_lasting(sample_at, metric, load, memory)) {
     memory.proven_rate = std::min(memory.proven_rate, 0.95 * load.rate);
   }
 }
@@ -183,7 +200,9 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
   const double queue = queue_of(load, fleet, memory);
   judge_trial(now, metric, load, fleet, queue > 0, memory);
 
-  double most = kInfinite, wanted = kProbe * memory.proven_rate;
+  // Where no limit has been seen, a replica that seldom has a request in progress is one too many.
+  const double idle_rate = load.mean_seconds > 0 ? kIdle / load.mean_seconds : 0;
+  double most = kInfinite, wanted = std::max(kProbe * memory.proven_rate, idle_rate);
   if (memory.servers > 0) {
     const double capacity = memory.servers / memory.service_seconds;
     const double proven = std::min(memory.proven_rate, kMostUtilization * capacity);
@@ -216,15 +235,14 @@ CapacityProposal propose(WallTime now, const api::MetricSpec& metric, const api:
   // Until there are more replicas nothing is tried: what was asked for may have been held up.
   const bool is_tried = memory.trial_since && current > memory.trial_replicas;
   const bool waits_for_trial = is_tried && !load.backs_up && queue <= 0;
-  const bool unexplained = over && memory.over_since &&
-                           now >= *memory.over_since + seconds{metric.window_seconds};
+  const bool unexplained = over && is_busy(load) && is_lasting(now, metric, load, memory);
   if (ceil_count(to_serve / most) > current) {
     if (!waits_for_trial) {
       proposal.replicas = std::max(current + 1, ceil_count(to_serve / landing));
     }
   } else if (unexplained && !is_tried) {
     proposal.replicas = std::max(current + 1, ceil_count(kTrial * current));
-  } else if (!over && wanted > 0 && certain < wanted * current) {
+  } else if (!(over && is_busy(load)) && wanted > 0 && certain < wanted * current) {
     const double needed = certain / wanted;
     proposal.within_tolerance = needed >= (1 - behavior.scale_down.tolerance) * current;
     if (!proposal.within_tolerance) proposal.replicas = std::max(1, ceil_count(needed));

@@ -18,7 +18,9 @@
 // it can carry. Where no wait has been seen, so that the limit is not known, the count goes down by
 // steps, to 1.25 times the proven rate each.
 //
-// A latency over its target that the model does not explain leads to a trial: a fifth more replicas.
+// A latency over its target that the model does not explain leads to a trial: a fifth more replicas;
+// but only once enough requests have come to tell it from chance, and where there is a request in
+// progress at most times, without which none can wait for another.
 // If then the load per replica has fallen and the pods, new ones too, are as slow as before, replicas
 // do not help (a slow dependency, say): not_capacity_bound, and nothing is added until the latency is
 // back within the target or the load has grown.

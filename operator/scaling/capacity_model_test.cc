@@ -428,5 +428,27 @@ TEST(Proposal, StaysInBoundsWhateverTheMemorySays) {
   }
 }
 
+// A quantile of few requests is over its target every other time though nothing waits.
+TEST(CapacityModel, AQuantileThatIsMostlyChanceAddsNothing) {
+  Model model;
+  ReplicaLoad load = load_of(18, 2);
+  ASSERT_LT(load.rate * load.mean_seconds, 0.5) << "pods that seldom have a request in progress";
+  int replicas = 2;
+  for (int i = 0; i < 3000; ++i) {
+    load.rate = 18.0 / replicas;
+    load.pods = replicas;
+    load.quantile_seconds = load.best_quantile_seconds = i % 5 < 3 ? 0.5 : 0.1;
+    replicas = model.see(load, replicas).replicas;
+  }
+  EXPECT_LE(replicas, 3);
+}
+
+TEST(CapacityModel, PodsThatHardlyHaveARequestGoThoughTheyProveNothing) {
+  Model model;
+  ReplicaLoad load = load_of(1, 20);
+  load.requests = 10;
+  EXPECT_LE(model.see(load, 20, 60).replicas, 2);
+}
+
 }  // namespace
 }  // namespace scalableapp::scaling

@@ -134,9 +134,9 @@ Prediction predict(const api::ScalableAppSpec& spec, const Observation& observat
     if (needed > current && count(signal->most_per_replica) <= current) needed = current;
     if (needed <= prediction.replicas) continue;
     prediction.replicas = needed;
-    prediction.detail = fmt::format("the forecast of {:.4g} for {} (now {:.4g}; {}; {:.0f}% error so far)",
-                                    forecast.expected, forecast.metric, signal->load, forecast.basis,
-                                    100 * forecast.error);
+    prediction.detail = text_of("the forecast of ", Significant{forecast.expected, 4}, " for ", forecast.metric, " (now ",
+                                Significant{signal->load, 4}, "; ", forecast.basis, "; ",
+                                Rounded{100 * forecast.error}, "% error so far)");
   }
   return prediction;
 }
@@ -187,7 +187,7 @@ bool keep_burst(WallTime now, const api::ScalableAppSpec& spec, const Observatio
     return false;
   }
   const std::int64_t serving = std::ranges::count_if(observation.pods, &PodState::serving);
-  if (recommended > serving &&
+  if (!spec.override_replicas && recommended > observation.current_replicas && recommended > serving &&
       100 * std::int64_t{recommended} >= std::int64_t{spec.burst->threshold_percent} * std::max<std::int64_t>(1, serving)) {
     history.burst_over = now;
   }
@@ -320,43 +320,55 @@ const char* reason_without_clamp(const Combined& combined, std::span<const Signa
   return within ? "WithinTolerance" : "NoChangeNeeded";
 }
 
-Condition metrics_available(const Combined& combined, std::span<const Signal> signals) {
+// Adds the conditions one after the other.
+class Conditions {
+ public:
+  explicit Conditions(std::vector<Condition>& conditions) : conditions_(conditions) { conditions.reserve(kMostConditions); }
+  void add(const char* type, bool holds, const char* reason, std::string message) {
+    // By parentheses, with every field: gcc 12 clears the whole object first where braces leave one out.
+    conditions_.emplace_back(type, holds ? ConditionStatus::kTrue : ConditionStatus::kFalse, 0, WallTime{}, reason,
+                             std::move(message));
+  }
+
+ private:
+  std::vector<Condition>& conditions_;
+};
+
+const char* reason_for_missing(const Combined& combined) {
+  return combined.only_waiting ? "WaitingForPods" : combined.usable == 0 ? "MetricsUnavailable" : "PartialMetrics";
+}
+
+void add_metrics_available(const Combined& combined, std::span<const Signal> signals, Conditions& conditions) {
+  constexpr const char* kType = "MetricsAvailable";
   if (combined.missing > 0) {
-    return {.type = "MetricsAvailable",
-            .status = ConditionStatus::kFalse,
-            .reason = combined.only_waiting  ? "WaitingForPods"
-                      : combined.usable == 0 ? "MetricsUnavailable"
-                                             : "PartialMetrics",
-            .message = missing_metrics(signals)};
+    conditions.add(kType, false, reason_for_missing(combined), missing_metrics(signals));
+  } else if (signals.empty()) {
+    conditions.add(kType, true, "NoMetrics", "spec.metrics is empty");
+  } else {
+    conditions.add(kType, true, "AllMetricsAvailable", "every metric has a value");
   }
-  return {.type = "MetricsAvailable",
-          .status = ConditionStatus::kTrue,
-          .reason = signals.empty() ? "NoMetrics" : "AllMetricsAvailable",
-          .message = signals.empty() ? "spec.metrics is empty" : "every metric has a value"};
 }
 
-Condition scaling_active(const api::ScalableAppSpec& spec, const Decision& decision, const Combined& combined,
-                         std::span<const Signal> signals) {
-  const auto inactive = [](const char* reason, const char* message) {
-    return Condition{
-        .type = "ScalingActive", .status = ConditionStatus::kFalse, .reason = reason, .message = message};
-  };
-  if (spec.paused) return inactive("Paused", "spec.paused is set: decisions are only reported");
-  if (spec.dry_run) return inactive("DryRun", "spec.dryRun is set: decisions are only reported");
-  if (spec.override_replicas) return inactive("ManualOverride", "spec.replicas.override holds the count");
-  if (combined.usable == 0) {
-    Condition condition = metrics_available(combined, signals);
-    condition.type = "ScalingActive";
-    condition.status = ConditionStatus::kFalse;
-    return condition;
+void add_scaling_active(const api::ScalableAppSpec& spec, const Decision& decision, const Combined& combined,
+                        std::span<const Signal> signals, Conditions& conditions) {
+  constexpr const char* kType = "ScalingActive";
+  if (spec.paused) {
+    conditions.add(kType, false, "Paused", "spec.paused is set: decisions are only reported");
+  } else if (spec.dry_run) {
+    conditions.add(kType, false, "DryRun", "spec.dryRun is set: decisions are only reported");
+  } else if (spec.override_replicas) {
+    conditions.add(kType, false, "ManualOverride", "spec.replicas.override holds the count");
+  } else if (signals.empty()) {
+    conditions.add(kType, false, "NoMetrics", "spec.metrics is empty");
+  } else if (combined.usable == 0) {
+    conditions.add(kType, false, reason_for_missing(combined), missing_metrics(signals));
+  } else {
+    conditions.add(kType, true, "ValidMetricFound", decision.steps.front().detail);
   }
-  return {.type = "ScalingActive",
-          .status = ConditionStatus::kTrue,
-          .reason = "ValidMetricFound",
-          .message = decision.steps.front().detail};
 }
 
-Condition scaling_limited(const Decision& decision) {
+void add_scaling_limited(const Decision& decision, Conditions& conditions) {
+  constexpr const char* kType = "ScalingLimited";
   const Step* limit = nullptr;
   const char* reason = nullptr;
   for (const Step& step : std::span(decision.steps).subspan(1)) {  // After "metrics".
@@ -365,91 +377,78 @@ Condition scaling_limited(const Decision& decision) {
     limit = &step;
     reason = clamp->reason;
   }
-  if (limit != nullptr) {
-    return {.type = "ScalingLimited",
-            .status = ConditionStatus::kTrue,
-            .reason = reason,
-            .message = text_of(limit->after, " instead of ", limit->before, " by ", limit->detail)};
+  if (limit == nullptr) {
+    conditions.add(kType, false, "DesiredWithinRange", "the count that the metrics need is within the limits");
+  } else {
+    conditions.add(kType, true, reason,
+                   text_of(limit->after, " instead of ", limit->before, " by ", limit->detail));
   }
-  return {.type = "ScalingLimited",
-          .status = ConditionStatus::kFalse,
-          .reason = "DesiredWithinRange",
-          .message = "the count that the metrics need is within the limits"};
 }
 
-Condition not_capacity_bound(std::span<const Signal> signals) {
+void add_not_capacity_bound(std::span<const Signal> signals, Conditions& conditions) {
+  constexpr const char* kType = "LatencyNotCapacityBound";
   const auto bound = std::ranges::find_if(signals.rbegin(), signals.rend(), &Signal::not_capacity_bound);
   if (bound == signals.rend()) {
-    return {.type = "LatencyNotCapacityBound",
-            .status = ConditionStatus::kFalse,
-            .reason = "CapacityHelps",
-            .message = "nothing says that more replicas would not help"};
+    conditions.add(kType, false, "CapacityHelps", "nothing says that more replicas would not help");
+    return;
   }
   const api::MetricSpec& metric = *bound->metric;
-  return {.type = "LatencyNotCapacityBound",
-          .status = ConditionStatus::kTrue,
-          .reason = "ReplicasDoNotHelp",
-          .message = text_of(metric.name, " stays over its target of ", format_value(metric.type, metric.target),
-                             " though replicas were added and each has less to do: look at what the app waits "
-                             "for; no more are added")};
+  conditions.add(kType, true, "ReplicasDoNotHelp",
+                 text_of(metric.name, " stays over its target of ", format_value(metric.type, metric.target),
+                         " though replicas were added and each has less to do: look at what the app waits for; "
+                         "no more are added"));
 }
 
-Condition prediction_active(const api::ScalableAppSpec& spec, const Prediction& prediction) {
-  Condition condition{.type = "PredictionActive", .status = ConditionStatus::kFalse};
+void add_prediction_active(const api::ScalableAppSpec& spec, const Prediction& prediction, Conditions& conditions) {
+  constexpr const char* kType = "PredictionActive";
+  const Rounded percent{100 * prediction.highest_error};
+  const int most_percent = spec.prediction->max_error_percent;
   if (!prediction.has_forecast) {
-    condition.reason = "NoForecast";
-    condition.message = "there is no history to forecast from yet";
-  } else if (100 * prediction.highest_error >= spec.prediction->max_error_percent) {
-    condition.reason = "ErrorTooHigh";
-    append(condition.message, "forecasts were off by ", Rounded{100 * prediction.highest_error}, "%, at ",
-           spec.prediction->max_error_percent, "% they have no say");
+    conditions.add(kType, false, "NoForecast", "there is no history to forecast from yet");
+  } else if (percent.value >= most_percent) {
+    conditions.add(kType, false, "ErrorTooHigh",
+                   text_of("forecasts were off by ", percent, "%, at ", most_percent, "% they have no say"));
   } else {
-    condition.status = ConditionStatus::kTrue;
-    condition.reason = "ForecastsHold";
-    append(condition.message, "forecasts were off by ", Rounded{100 * prediction.highest_error}, "%");
+    conditions.add(kType, true, "ForecastsHold", text_of("forecasts were off by ", percent, "%"));
   }
-  return condition;
 }
 
-Condition pod_outliers(const std::vector<Outlier>& outliers) {
+void add_pod_outliers(const std::vector<Outlier>& outliers, Conditions& conditions) {
+  constexpr const char* kType = "PodOutliers";
   if (outliers.empty()) {
-    return {.type = "PodOutliers",
-            .status = ConditionStatus::kFalse,
-            .reason = "NoOutliers",
-            .message = "no pod is much slower or fails more often than the others"};
+    conditions.add(kType, false, "NoOutliers", "no pod is much slower or fails more often than the others");
+    return;
   }
-  Condition condition{.type = "PodOutliers", .status = ConditionStatus::kTrue, .reason = "OutliersFound"};
+  std::string message;
   for (const Outlier& outlier : outliers) {
-    condition.message += fmt::format("{}{}: {}", condition.message.empty() ? "" : "; ", outlier.pod, outlier.why);
+    append(message, message.empty() ? "" : "; ", outlier.pod, ": ", outlier.why);
   }
-  return condition;
+  conditions.add(kType, true, "OutliersFound", std::move(message));
 }
 
-Condition scaled_to_zero(const api::ScalableAppSpec& spec, const Decision& decision) {
-  Condition condition{.type = "ScaledToZero", .status = ConditionStatus::kFalse, .reason = "NotIdle"};
+void add_scaled_to_zero(const api::ScalableAppSpec& spec, const Decision& decision, Conditions& conditions) {
+  constexpr const char* kType = "ScaledToZero";
   if (decision.replicas == 0) {
-    condition.status = ConditionStatus::kTrue;
-    condition.reason = "Idle";
-    condition.message = "there is nothing to do; the first thing over an activation threshold starts a pod";
+    conditions.add(kType, true, "Idle",
+                   "there is nothing to do; the first thing over an activation threshold starts a pod");
   } else {
-    condition.message = fmt::format("idle for {} in a row takes the app to zero",
-                                    format_duration(seconds{spec.idle_seconds}));
+    conditions.add(kType, false, "NotIdle",
+                   text_of("idle for ", format_duration(seconds{spec.idle_seconds}), " in a row takes the app to zero"));
   }
-  return condition;
 }
 
-void fill_status(const Signal& signal, api::MetricStatus& status) {
+void add_status(const Signal& signal, std::vector<api::MetricStatus>& statuses) {
   const api::MetricSpec& metric = *signal.metric;
-  status.name = metric.name;
-  status.type = type_name(metric.type);
-  status.target = format_value(metric.type, metric.target);
-  status.proposed_replicas = signal.proposal;
-  status.missing = signal.missing;
-  if (signal.value) status.current = format_value(metric.type, *signal.value);
-  if (signal.idle) status.current = "idle";
-  if (signal.age) {
-    status.age_seconds = static_cast<int>(std::chrono::floor<seconds>(*signal.age).count());
+  std::string current;
+  if (signal.idle) {
+    current = "idle";
+  } else if (signal.value) {
+    current = format_value(metric.type, *signal.value);
   }
+  std::optional<int> age_seconds;
+  if (signal.age) age_seconds = static_cast<int>(std::chrono::floor<seconds>(*signal.age).count());
+  statuses.emplace_back(metric.name, type_name(metric.type), std::move(current),
+                        format_value(metric.type, metric.target), signal.proposal, age_seconds, signal.missing);
 }
 
 }  // namespace
@@ -457,7 +456,9 @@ void fill_status(const Signal& signal, api::MetricStatus& status) {
 Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
                 const api::ScalingHistory& history) {
   const int current = observation.current_replicas;
-  Decision decision{.from = current, .history = history};
+  Decision decision;
+  decision.from = current;
+  decision.history = history;
   align_memory(spec, decision.history.metrics);
   for (auto& memory : decision.history.metrics) {  // The clock was set back.
     for (auto* time : {&memory.fallback_ended, &memory.learned_until, &memory.trial_since}) {
@@ -477,7 +478,7 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
     signals.push_back(evaluate(now, spec, metric, find_reading(observation, metric.name), observation,
                                outliers, decision.history.warm_up_seconds,
                                decision.history.metrics[i]));
-    fill_status(signals.back(), decision.metrics.emplace_back());
+    add_status(signals.back(), decision.metrics);
   }
 
   const Combined combined = combine(current, signals);
@@ -515,19 +516,18 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
       last != nullptr ? last->reason : reason_without_clamp(combined, signals, decision);
   if (decision.reason == "PartialMetrics" && combined.only_waiting)
     decision.reason = "WaitingForPods";
-  auto& conditions = decision.conditions;
-  conditions.reserve(kMostConditions);
-  conditions.push_back(scaling_active(spec, decision, combined, signals));
-  conditions.push_back(scaling_limited(decision));
-  conditions.push_back(metrics_available(combined, signals));
+  Conditions conditions(decision.conditions);
+  add_scaling_active(spec, decision, combined, signals, conditions);
+  add_scaling_limited(decision, conditions);
+  add_metrics_available(combined, signals, conditions);
   if (std::ranges::any_of(spec.metrics, [](const auto& metric) {
         return metric.type == api::MetricType::kLatency && metric.query.empty();
       })) {
-    conditions.push_back(not_capacity_bound(signals));
-    conditions.push_back(pod_outliers(decision.outliers));
+    add_not_capacity_bound(signals, conditions);
+    add_pod_outliers(decision.outliers, conditions);
   }
-  if (spec.prediction) conditions.push_back(prediction_active(spec, prediction));
-  if (spec.min_replicas == 0) conditions.push_back(scaled_to_zero(spec, decision));
+  if (spec.prediction) add_prediction_active(spec, prediction, conditions);
+  if (spec.min_replicas == 0) add_scaled_to_zero(spec, decision, conditions);
   decision.message = sentence(spec, decision, signals);
   return decision;
 }

@@ -441,7 +441,7 @@ TEST(Properties, MoreLoadNeverMeansFewerReplicas) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     int before = 0;
     Random outer(seed);
-    double load = 2;  // With fewer requests than it takes to learn from a count is left alone.
+    double load = 0;
     for (int i = 0; i < 30; ++i) {
       load += outer.real(0, 2);
       Random random(

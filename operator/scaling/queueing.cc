@@ -60,22 +60,26 @@ double fit_servers(double rate, double service_seconds, double variability, doub
   if (!(mean_wait_seconds > 0) || !(busy > 0)) return most;
   // The logarithm of the wait falls with that of the spare servers, ever faster: from too few of them
   // Newton's method steps past the answer once, from too many it comes closer with every step.
-  const double wanted = std::log(mean_wait_seconds / (service_seconds * variability));
-  const double most_spare = std::log(most - busy);
-  // Hardly anybody waits for servers that are this few deviations more than busy; where many do, the
-  // wait is that of a single queue.
-  double spare = std::min(most_spare, std::min(-wanted, std::log(1 + std::sqrt(busy))));
+  const double times = mean_wait_seconds / (service_seconds * variability);
+  const double wanted = std::log(times);
+  // Hardly anybody waits for servers that are a deviation more than busy; where many do, the wait is
+  // that of one queue.
+  double spare = std::log(std::min({most - busy, 1 / times, 1 + std::sqrt(busy)}));
   double servers = busy + std::exp(spare);
   for (int i = 0; i < kNewtonSteps; ++i) {
     const double root = std::sqrt(2 * (servers + 1));
     const double load = std::log(busy / servers);
     const double over = (root - 1) * load - spare - wanted;
     const double slope = (servers - busy) * (load / root - (root - 1) / servers) - 1;
-    const double next = std::min(spare - over / slope, most_spare);
-    const double step = std::abs(next - spare);
-    spare = next;
+    const double step = over / slope;
+    spare -= step;
     servers = busy + std::exp(spare);
-    if (step < kEnough) break;
+    if (servers > most) {
+      if (i > 0) return most;
+      servers = most, spare = std::log(most - busy);
+    } else if (std::abs(step) < kEnough) {
+      break;
+    }
   }
   return servers;
 }

@@ -47,7 +47,7 @@ bool append_quickly(std::string& text, double value, int digits) {
     *--begin = static_cast<char>('0' + number % 10);
     if (--decimals == 0) *--begin = '.';
   }
-  text.append(begin, end);
+  text.append(begin, static_cast<std::size_t>(end - begin));
   return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -22,7 +23,8 @@ struct Rounded {
 inline void append_part(std::string& text, std::string_view part) { text += part; }
 inline void append_part(std::string& text, std::integral auto number) {
   char digits[24];
-  text.append(digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
+  const char* end = std::to_chars(digits, digits + sizeof(digits), number).ptr;
+  text.append(digits, static_cast<std::size_t>(end - digits));
 }
 void append_part(std::string& text, Significant number);
 void append_part(std::string& text, Rounded number);
