@@ -31,6 +31,9 @@ Result<Printed> execute(const Options& options) {
     return fail(ErrorCode::kDecode,
                 fmt::format("{}: must be a JSON object or an array of them", options.observation));
   }
+  if (records.empty()) {
+    return fail(ErrorCode::kDecode, fmt::format("no record in {}", options.observation));
+  }
   Printed printed;
   for (std::size_t i = 0; i < records.size(); ++i) {
     const std::string which = records.size() == 1
@@ -75,8 +78,8 @@ Runnable decide_command() {
                               "explain -o json prints it,\n"
                               "or an array of them, and decides again on what was known then, with "
                               "the given spec. Prints one\n"
-                              "record a line. A case may also be written by hand: time and input "
-                              "are all it needs.",
+                              "record a line. A case may also be written by hand: time and "
+                              "input.observation are all it needs.",
                .examples = "# Does this version decide the same?\n"
                            "kubectl scalableapp explain web -o json > records.json\n"
                            "kubectl scalableapp decide -f app.yaml --observation records.json\n\n"

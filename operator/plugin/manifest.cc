@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "operator/api/json_fields.h"
+#include "operator/plugin/known_fields.h"
 
 namespace scalableapp::plugin {
 namespace {
@@ -115,6 +116,19 @@ Error yaml_error(const std::string& name, const YAML::Exception& error) {
           fmt::format("{} line {}, column {}: {}", name, error.mark.line + 1, error.mark.column + 1,
                       error.msg),
           {}};
+}
+
+// The schema of v1alpha1 in the CRD. A CRD without one would have no fields at all, which the tests
+// would tell.
+json schema_of_scalable_apps() {
+  const auto texts = yaml_to_json(kCustomResourceDefinition, "CustomResourceDefinition");
+  if (!texts || texts->empty()) return nullptr;
+  const json crd = json::parse(texts->front(), nullptr, false);
+  for (const json& version : api::child(api::child(crd, "spec"), "versions")) {
+    if (api::text(version, "name") != "v1alpha1") continue;
+    return api::child(api::child(version, "schema"), "openAPIV3Schema");
+  }
+  return nullptr;
 }
 
 bool is_scalable_app(const YAML::Node& document) {
@@ -246,18 +260,22 @@ Result<api::ScalableApp> read_manifest(const std::string& yaml, const std::strin
         ErrorCode::kInvalid,
         fmt::format("{}: apiVersion: must be scalableapp.io/v1alpha1, not \"{}\"", name, version));
   }
+  static const json kSchema = schema_of_scalable_apps();
+  std::vector<std::string> problems = unknown_fields(apps[0], kSchema);
   auto app = api::decode_scalable_app(apps[0]);
   if (!app) {
-    return fail(ErrorCode::kInvalid, fmt::format("{}: {}", name, app.error().message));
+    problems.push_back(app.error().message);
+  } else {
+    problems.insert(problems.end(), app->problems.begin(), app->problems.end());
   }
-  if (app->metadata.namespace_name.empty()) app->metadata.namespace_name = "default";
-  if (!app->problems.empty()) {
+  if (!problems.empty()) {
     std::string lines;
-    for (const std::string& problem : app->problems) {
+    for (const std::string& problem : problems) {
       lines += fmt::format("{}{}: {}", lines.empty() ? "" : "\n", name, problem);
     }
     return fail(ErrorCode::kInvalid, lines);
   }
+  if (app->metadata.namespace_name.empty()) app->metadata.namespace_name = "default";
   return app;
 }
 

@@ -19,7 +19,8 @@ namespace scalableapp::plugin {
 // `name` serves messages.
 Result<std::vector<std::string>> yaml_to_json(std::string_view yaml, const std::string& name);
 
-// The one ScalableApp among the documents. kInvalid lists what is wrong with its spec, one a line.
+// The one ScalableApp among the documents. kInvalid lists what is wrong with it, one a line: fields
+// that the CRD does not have (known_fields.h), then what the spec's checks find.
 Result<api::ScalableApp> read_manifest(const std::string& yaml, const std::string& name);
 
 // A field of the ScalableApp by its way from the top ({"spec", "replicas", "min"}, list elements by

@@ -29,9 +29,11 @@ Runnable simulate_command() {
           "how often their number changed. Needs no cluster.\n\n"
           "A trace is CSV with the header seconds,requests_per_second[,NAME...] and at least one "
           "row; a\n"
-          "row holds until the next one. A further column is service_factor (multiplies the "
-          "service time),\n"
-          "error_ratio, or the name of a Prometheus metric of the app, whose value it is.",
+          "row holds until the next one, the last for as long as the one before it, one that is "
+          "alone for 600 s.\n"
+          "A further column is service_factor (multiplies the service time), error_ratio, or the "
+          "name of a\n"
+          "Prometheus metric of the app, whose value it is.",
       .examples =
           "# What would this policy make of a flash sale?\n"
           "kubectl scalableapp simulate -f app.yaml --trace traces/flash-sale.csv\n\n"

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace scalableapp::scaling {
 namespace {
@@ -87,136 +89,240 @@ Json encode(const Observation& observation) {
 
 // --- reading -------------------------------------------------------------------------------------
 
-// Remembers the first thing that is wrong; absent members leave what is there.
+struct Range {
+  double lowest = 0, highest = 0;
+};
+constexpr Range kCount{0, 1'000'000};
+constexpr Range kChange{-1'000'000, 1'000'000};
+constexpr Range kAgeMilliseconds{0, 1e12};  // Some 30 years.
+constexpr Range kAmount{0, std::numeric_limits<double>::max()};
+constexpr Range kAny{std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max()};
+
+std::string text_of_range(const Range& range) {
+  if (range.lowest == kAny.lowest) return "";
+  if (range.highest == kAny.highest) return " from 0 on";
+  return fmt::format(" from {:.0f} to {:.0f}", range.lowest, range.highest);
+}
+
+// The members of a record that tell of the decision: render_record writes them, nobody reads them.
+constexpr const char* kWhatCameOfIt[] = {"from",        "to",          "reason", "message", "paused",
+                                         "dryRun",      "rolloutInFlight", "minReplicas", "maxReplicas",
+                                         "pods",        "metrics",     "steps",  "clamps",  "outliers"};
+
+// One object of the record. Absent members leave what is there; the first thing that is wrong is
+// kept in `error`, by its path. What was never asked for is unknown: see end().
 class Reader {
  public:
-  const Json& member(const Json& object, const char* name) const {
-    static const Json kNone;
-    const auto found = object.is_object() ? object.find(name) : object.end();
-    return object.is_object() && found != object.end() ? *found : kNone;
+  Reader(const Json& json, std::string path, std::string& error)
+      : json_(json), path_(std::move(path)), error_(error) {
+    if (!path_.empty() && !json.is_object() && !json.is_null() && error_.empty()) {
+      error_ = path_ + " must be an object";
+    }
   }
-  void read(const Json& object, const char* name, bool& value) {
-    const Json& json = member(object, name);
+  const Json& member(const std::string& name) {
+    static const Json kNone;
+    known_.insert(name);
+    const auto found = json_.is_object() ? json_.find(name) : json_.end();
+    return json_.is_object() && found != json_.end() ? *found : kNone;
+  }
+  void read(const char* name, bool& value) {
+    const Json& json = member(name);
     if (json.is_boolean()) value = json.get<bool>();
     else if (!json.is_null()) wrong(name, "true or false");
   }
-  void read(const Json& object, const char* name, std::string& value) {
-    const Json& json = member(object, name);
+  void read(const char* name, std::string& value) {
+    const Json& json = member(name);
     if (json.is_string()) value = json.get<std::string>();
     else if (!json.is_null()) wrong(name, "a string");
   }
-  void read(const Json& object, const char* name, int& value) {
-    const Json& json = member(object, name);
-    if (json.is_number_integer()) value = json.get<int>();
-    else if (!json.is_null()) wrong(name, "a whole number");
+  void read(const char* name, int& value, const Range& range = kCount) {
+    const Json& json = member(name);
+    if (json.is_number_integer() && lies_in(range, json)) value = json.get<int>();
+    else if (!json.is_null()) wrong(name, "a whole number" + text_of_range(range));
   }
-  void read(const Json& object, const char* name, double& value) {
-    const Json& json = member(object, name);
-    if (json.is_number()) value = json.get<double>();
-    else if (!json.is_null()) wrong(name, "a number");
+  void read(const char* name, double& value, const Range& range) {
+    const Json& json = member(name);
+    if (json.is_number() && lies_in(range, json)) value = json.get<double>();
+    else if (!json.is_null()) wrong(name, "a number" + text_of_range(range));
   }
-  void read(const Json& object, const char* name, WallTime& value) {
-    const Json& json = member(object, name);
+  void read(const char* name, WallTime& value) {
+    const Json& json = member(name);
     if (json.is_null()) return;
     const auto time = json.is_string() ? parse_rfc3339(json.get<std::string>()) : fail(ErrorCode::kDecode, "");
     if (time) value = *time;
     else wrong(name, "a time such as 2026-01-31T12:00:00.250Z");
   }
-  template <typename T>
-  void read(const Json& object, const char* name, std::optional<T>& value) {
-    if (member(object, name).is_null()) return;
+  template <typename T, typename... Ranges>
+  void read(const char* name, std::optional<T>& value, const Ranges&... range) {
+    if (member(name).is_null()) return;
     T present{};
-    read(object, name, present);
+    read(name, present, range...);
     value = present;
   }
-  const Json& list(const Json& object, const char* name) {
-    static const Json kEmpty = Json::array();
-    const Json& json = member(object, name);
-    if (json.is_array()) return json;
-    if (!json.is_null()) wrong(name, "a list");
-    return kEmpty;
+  // `use`(Reader) for each object of a list.
+  template <typename Use>
+  void each(const char* name, Use use) {
+    const Json& list = member(name);
+    if (!list.is_array() && !list.is_null()) wrong(name, "a list");
+    if (!list.is_array()) return;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const std::string path = fmt::format("{}[{}]", path_of(name), i);
+      if (!list[i].is_object()) return wrong(fmt::format("{}[{}]", name, i), "an object");
+      Reader element(list[i], path, error_);
+      use(element);
+      element.end();
+    }
   }
-  void wrong(const char* name, const char* expected) {
-    if (error.empty()) error = fmt::format("{} must be {}", name, expected);
+  // `use`(Reader) for an object that may be absent.
+  template <typename Use>
+  void object(const char* name, Use use) {
+    Reader inner(member(name), path_of(name), error_);
+    use(inner);
+    inner.end();
   }
-  std::string error;
+  // The names that are there, for an object whose names are free.
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    if (!json_.is_object()) return names;
+    for (const auto& [name, value] : json_.items()) names.push_back(name);
+    return names;
+  }
+  void end() {
+    for (const std::string& name : names()) {
+      if (error_.empty() && !known_.contains(name)) error_ = path_of(name) + ": unknown member";
+    }
+  }
+  void wrong(const std::string& name, const std::string& expected) {
+    if (error_.empty()) error_ = fmt::format("{} must be {}", path_of(name), expected);
+  }
+
+ private:
+  static bool lies_in(const Range& range, const Json& json) {
+    const double number = json.get<double>();
+    return number >= range.lowest && number <= range.highest;
+  }
+  std::string path_of(const std::string& name) const { return path_.empty() ? name : path_ + "." + name; }
+
+  const Json& json_;
+  std::string path_;
+  std::string& error_;
+  std::set<std::string> known_;
 };
 
-PodState decode_pod(Reader& read, const Json& object) {
+PodState decode_pod(Reader& read) {
   PodState pod;
-  read.read(object, "name", pod.name);
-  read.read(object, "serving", pod.serving);
-  read.read(object, "containersReady", pod.containers_ready);
-  read.read(object, "terminating", pod.terminating);
-  read.read(object, "finished", pod.finished);
-  read.read(object, "pending", pod.pending);
-  read.read(object, "created", pod.created);
-  read.read(object, "startedAt", pod.started_at);
-  read.read(object, "readySince", pod.ready_since);
-  read.read(object, "unreadySince", pod.unready_since);
-  read.read(object, "setAside", pod.set_aside);
-  read.read(object, "cpuRequestCores", pod.cpu_request_cores);
+  read.read("name", pod.name);
+  read.read("serving", pod.serving);
+  read.read("containersReady", pod.containers_ready);
+  read.read("terminating", pod.terminating);
+  read.read("finished", pod.finished);
+  read.read("pending", pod.pending);
+  read.read("created", pod.created);
+  read.read("startedAt", pod.started_at);
+  read.read("readySince", pod.ready_since);
+  read.read("unreadySince", pod.unready_since);
+  read.read("setAside", pod.set_aside);
+  read.read("cpuRequestCores", pod.cpu_request_cores, kAmount);
   return pod;
 }
 
-MetricReading decode_reading(Reader& read, const Json& object) {
+MetricReading decode_reading(Reader& read) {
   MetricReading reading;
-  read.read(object, "name", reading.name);
+  read.read("name", reading.name);
   double age = 0;
-  read.read(object, "ageMilliseconds", age);
+  read.read("ageMilliseconds", age, kAgeMilliseconds);
   reading.age = milliseconds{static_cast<std::int64_t>(age)};
-  if (const Json& value = read.member(object, "value"); value.is_string()) {
+  if (const Json& value = read.member("value"); value.is_string()) {
     const std::string text = value.get<std::string>();
-    reading.value = text.ends_with("nan")  ? std::nan("")
-                    : text.starts_with('-') ? -HUGE_VAL
-                                            : HUGE_VAL;
+    if (text == "nan" || text == "-nan") reading.value = std::nan("");
+    else if (text == "inf") reading.value = HUGE_VAL;
+    else if (text == "-inf") reading.value = -HUGE_VAL;
+    else read.wrong("value", "a number or one of nan, inf and -inf");
   } else {
-    read.read(object, "value", reading.value);
+    read.read("value", reading.value, kAny);
   }
-  for (const auto& [pod, cores] : read.member(object, "coresByPod").items()) {
-    if (cores.is_number()) reading.per_pod[pod] = cores.get<double>();
-    else read.wrong("coresByPod", "an object of numbers");
-  }
-  for (const auto& [pod, load] : read.member(object, "loadByPod").items()) {
-    PodLoad& entry = reading.loads[pod];
-    read.read(load, "requestsPerSecond", entry.requests_per_second);
-    read.read(load, "errorsPerSecond", entry.errors_per_second);
-    read.read(load, "concurrency", entry.concurrency);
-    read.read(load, "quantileSeconds", entry.quantile_seconds);
-  }
-  read.read(object, "inFlight", reading.in_flight);
-  read.read(object, "arrivalsPerSecond", reading.arrivals_per_second);
-  read.read(object, "completionsPerSecond", reading.completions_per_second);
-  read.read(object, "missing", reading.missing);
-  read.read(object, "idle", reading.idle);
+  // A query of the user's own may yield less than nothing for cores and completions.
+  read.object("coresByPod", [&](Reader& pods) {
+    for (const std::string& pod : pods.names()) {
+      if (pods.member(pod).is_null()) pods.wrong(pod, "a number");
+      pods.read(pod.c_str(), reading.per_pod[pod], kAny);
+    }
+  });
+  read.object("loadByPod", [&](Reader& pods) {
+    for (const std::string& pod : pods.names()) {
+      PodLoad& entry = reading.loads[pod];
+      pods.object(pod.c_str(), [&](Reader& load) {
+        load.read("requestsPerSecond", entry.requests_per_second, kAmount);
+        load.read("errorsPerSecond", entry.errors_per_second, kAmount);
+        load.read("concurrency", entry.concurrency, kAmount);
+        load.read("quantileSeconds", entry.quantile_seconds, kAmount);
+      });
+    }
+  });
+  read.read("inFlight", reading.in_flight, kAmount);
+  read.read("arrivalsPerSecond", reading.arrivals_per_second, kAmount);
+  read.read("completionsPerSecond", reading.completions_per_second, kAny);
+  read.read("missing", reading.missing);
+  read.read("idle", reading.idle);
   return reading;
 }
 
-Observation decode_observation(Reader& read, const Json& object) {
+Observation decode_observation(Reader& read) {
   Observation observation;
-  read.read(object, "currentReplicas", observation.current_replicas);
-  read.read(object, "rolloutInFlight", observation.rollout_in_flight);
-  read.read(object, "revision", observation.revision);
-  read.read(object, "observingSince", observation.observing_since);
-  for (const Json& pod : read.list(object, "pods")) observation.pods.push_back(decode_pod(read, pod));
-  for (const Json& reading : read.list(object, "readings")) {
-    observation.readings.push_back(decode_reading(read, reading));
-  }
-  for (const Json& entry : read.list(object, "forecasts")) {
+  read.read("currentReplicas", observation.current_replicas);
+  read.read("rolloutInFlight", observation.rollout_in_flight);
+  read.read("revision", observation.revision);
+  read.read("observingSince", observation.observing_since);
+  read.each("pods", [&](Reader& pod) { observation.pods.push_back(decode_pod(pod)); });
+  read.each("readings", [&](Reader& reading) { observation.readings.push_back(decode_reading(reading)); });
+  read.each("forecasts", [&](Reader& entry) {
     Forecast& forecast = observation.forecasts.emplace_back();
-    read.read(entry, "metric", forecast.metric);
-    read.read(entry, "at", forecast.at);
-    read.read(entry, "expected", forecast.expected);
-    read.read(entry, "error", forecast.error);
-    read.read(entry, "basis", forecast.basis);
-  }
-  for (const Json& entry : read.list(object, "schedules")) {
+    entry.read("metric", forecast.metric);
+    entry.read("at", forecast.at);
+    entry.read("expected", forecast.expected, kAny);
+    entry.read("error", forecast.error, kAny);
+    entry.read("basis", forecast.basis);
+  });
+  read.each("schedules", [&](Reader& entry) {
     ActiveSchedule& schedule = observation.schedules.emplace_back();
-    read.read(entry, "name", schedule.name);
-    read.read(entry, "minReplicas", schedule.min_replicas);
-    read.read(entry, "maxReplicas", schedule.max_replicas);
-  }
+    entry.read("name", schedule.name);
+    entry.read("minReplicas", schedule.min_replicas);
+    entry.read("maxReplicas", schedule.max_replicas);
+  });
   return observation;
+}
+
+// api::decode_history leaves out what it cannot read, as befits a status; a record must say it all.
+void check_history(Reader& read) {
+  std::string text;
+  WallTime time;
+  int count = 0;
+  double number = 0;
+  bool flag = false;
+  read.each("recommendations", [&](Reader& run) {
+    run.read("replicas", count);
+    for (const char* name : {"from", "until"}) run.read(name, time);
+  });
+  read.each("scaleEvents", [&](Reader& event) {
+    event.read("change", count, kChange);
+    event.read("time", time);
+  });
+  read.each("metrics", [&](Reader& memory) {
+    memory.read("name", text);
+    for (const char* name : {"missingSince", "fallbackEnded", "learnedUntil", "overSince", "trialSince"}) {
+      memory.read(name, time);
+    }
+    for (const char* name : {"serviceSeconds", "quantileSeconds", "servers", "provenRate", "serversBefore",
+                             "provenRateBefore", "trialSeconds", "trialRate", "loadPerSecond",
+                             "recentLoadPerSecond", "jobsPerSecond"}) {
+      memory.read(name, number, kAny);
+    }
+    memory.read("trialReplicas", count);
+    memory.read("notCapacityBound", flag);
+  });
+  for (const char* name : {"burstOver", "idleSince", "warmUpSeen"}) read.read(name, time);
+  read.read("revision", text);
+  read.read("warmUpSeconds", number, kAny);
 }
 
 }  // namespace
@@ -280,27 +386,30 @@ std::string render_record(WallTime now, const api::ScalableApp& app, const Obser
 Result<RecordedInput> parse_record(std::string_view text) {
   const Json record = Json::parse(text, nullptr, false);
   if (!record.is_object()) return fail(ErrorCode::kDecode, "the record is not a JSON object");
-  Reader read;
+  std::string error;
+  Reader read(record, "", error);
   RecordedInput input;
-  read.read(record, "namespace", input.namespace_name);
-  read.read(record, "name", input.name);
+  read.read("namespace", input.namespace_name);
+  read.read("name", input.name);
   double generation = 0;
-  read.read(record, "generation", generation);
+  read.read("generation", generation, Range{0, 1e15});
   input.generation = static_cast<std::int64_t>(generation);
-  read.read(record, "time", input.now);
+  read.read("time", input.now);
   if (input.now == WallTime{}) read.wrong("time", "when the decision was made, such as 2026-01-31T12:00:00.250Z");
-  const Json& in = read.member(record, "input");
-  if (!in.is_object()) read.wrong("input", "an object with observation and history");
-  if (!read.member(in, "observation").is_object()) read.wrong("input.observation", "an object");
-  input.observation = decode_observation(read, read.member(in, "observation"));
-  if (const Json& history = read.member(in, "history"); history.is_object()) {
-    auto decoded = api::decode_history(history.dump());
-    if (!decoded) return tl::unexpected(decoded.error());
-    input.history = std::move(*decoded);
-  } else if (!history.is_null()) {
-    read.wrong("input.history", "an object");
-  }
-  if (!read.error.empty()) return fail(ErrorCode::kDecode, "record: " + read.error);
+  if (!read.member("input").is_object()) read.wrong("input", "an object with observation and history");
+  read.object("input", [&](Reader& in) {
+    if (!in.member("observation").is_object()) in.wrong("observation", "an object");
+    in.object("observation", [&](Reader& observation) { input.observation = decode_observation(observation); });
+    in.object("history", check_history);
+    const Json& history = in.member("history");
+    if (!history.is_object() || !error.empty()) return;
+    auto decoded = api::decode_history(history.dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (decoded) input.history = std::move(*decoded);
+    else error = "input.history: " + decoded.error().message;
+  });
+  for (const char* name : kWhatCameOfIt) read.member(name);
+  read.end();
+  if (!error.empty()) return fail(ErrorCode::kDecode, "record: " + error);
   return input;
 }
 

@@ -21,8 +21,9 @@ struct RecordedInput {
   Observation observation;
   api::ScalingHistory history;
 };
-// kDecode names the member that is missing or wrong. Members that only render_record's reader needs
-// (reason, steps, ...) may be left out: a case written by hand needs `time` and `input`.
+// kDecode names the member that is missing, wrong or unknown, by its path: what is left out in silence
+// would leave another case to be decided. Members that tell of the decision (reason, steps, ...) may be
+// left out: a case written by hand needs `time` and `input.observation`.
 Result<RecordedInput> parse_record(std::string_view text);
 
 }  // namespace scalableapp::scaling

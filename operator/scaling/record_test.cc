@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "operator/scaling/test_support.h"
@@ -124,6 +125,88 @@ TEST(Record, NamesTheMemberThatIsWrong) {
   EXPECT_THAT(error(R"({"time":"2027-01-15T08:00:00Z"})"), HasSubstr("input must be an object"));
   EXPECT_THAT(error(R"({"time":"2027-01-15T08:00:00Z","input":{"observation":{"currentReplicas":"3"}}})"),
               HasSubstr("currentReplicas must be a whole number"));
+}
+
+std::string error_of(const std::string& input) {
+  const auto read = parse_record(R"({"time":"2027-01-15T08:00:00Z","input":)" + input + "}");
+  return read ? "" : read.error().message;
+}
+
+TEST(Record, MembersThatNobodyReadsAreRefusedByTheirPath) {
+  const std::vector<std::pair<const char*, const char*>> cases{
+      {R"({"observation":{},"obs":1})", "input.obs"},
+      {R"({"observation":{"currentReplica":3}})", "input.observation.currentReplica"},
+      {R"({"observation":{"readings":[{"name":"a","lateny":1}]}})", "input.observation.readings[0].lateny"},
+      {R"({"observation":{"pods":[{"name":"a"},{"ready":true}]}})", "input.observation.pods[1].ready"},
+      {R"({"observation":{"readings":[{"loadByPod":{"a":{"rps":1}}}]}})",
+       "input.observation.readings[0].loadByPod.a.rps"},
+      {R"({"observation":{"forecasts":[{"when":1}]}})", "input.observation.forecasts[0].when"},
+      {R"({"observation":{"schedules":[{"min":1}]}})", "input.observation.schedules[0].min"},
+      {R"({"observation":{},"history":{"events":[]}})", "input.history.events"},
+      {R"({"observation":{},"history":{"metrics":[{"rate":1}]}})", "input.history.metrics[0].rate"},
+      {R"({"observation":{},"history":{"recommendations":[{"to":1}]}})", "input.history.recommendations[0].to"},
+      {R"({"observation":{},"history":{"scaleEvents":[{"at":1}]}})", "input.history.scaleEvents[0].at"},
+      {R"({"observation":{}},"tiem":1)", "tiem"},
+  };
+  for (const auto& [input, path] : cases) {
+    EXPECT_EQ(error_of(input), std::string("record: ") + path + ": unknown member") << input;
+  }
+}
+
+TEST(Record, NumbersThatCannotBeAreRefused) {
+  const std::vector<std::pair<const char*, const char*>> cases{
+      {R"({"currentReplicas":-1})", "currentReplicas must be a whole number from 0 to 1000000"},
+      {R"({"currentReplicas":1000001})", "currentReplicas must be a whole number from 0 to 1000000"},
+      {R"({"currentReplicas":18446744073709551615})", "currentReplicas must be a whole number from"},
+      {R"({"currentReplicas":1.5})", "currentReplicas must be a whole number from"},
+      {R"({"schedules":[{"minReplicas":-1}]})", "schedules[0].minReplicas must be a whole number from"},
+      {R"({"readings":[{"ageMilliseconds":-1}]})", "readings[0].ageMilliseconds must be a number from 0 to"},
+      {R"({"readings":[{"ageMilliseconds":1e300}]})", "readings[0].ageMilliseconds must be a number from 0 to"},
+      {R"({"readings":[{"arrivalsPerSecond":-1}]})", "readings[0].arrivalsPerSecond must be a number from 0 on"},
+      {R"({"readings":[{"inFlight":-1}]})", "readings[0].inFlight must be a number from 0 on"},
+      {R"({"readings":[{"loadByPod":{"a":{"concurrency":-1}}}]})",
+       "readings[0].loadByPod.a.concurrency must be a number from 0 on"},
+      {R"({"readings":[{"coresByPod":{"a":"1"}}]})", "readings[0].coresByPod.a must be a number"},
+      {R"({"readings":[{"coresByPod":{"a":null}}]})", "readings[0].coresByPod.a must be a number"},
+      {R"({"readings":[{"coresByPod":3}]})", "readings[0].coresByPod must be an object"},
+      {R"({"readings":[{"value":"many"}]})", "readings[0].value must be a number or one of nan, inf and -inf"},
+      {R"({"pods":[{"cpuRequestCores":-0.1}]})", "pods[0].cpuRequestCores must be a number from 0 on"},
+      {R"({"pods":[3]})", "pods[0] must be an object"},
+      {R"({"pods":{}})", "pods must be a list"},
+  };
+  for (const auto& [observation, message] : cases) {
+    EXPECT_THAT(error_of(fmt::format(R"({{"observation":{}}})", observation)),
+                testing::StartsWith(std::string("record: input.observation.") + message))
+        << observation;
+  }
+  EXPECT_EQ(error_of(R"({"observation":{},"history":{"recommendations":[{"replicas":3000000000}]}})"),
+            "record: input.history.recommendations[0].replicas must be a whole number from 0 to 1000000");
+  EXPECT_EQ(error_of(R"({"observation":{},"history":3})"), "record: input.history must be an object");
+}
+
+TEST(Record, IsReadWhateverTheHistoryAndTheReadingsHold) {
+  api::ScalingHistory history{.burst_over = kNow, .idle_since = kNow, .warm_up_seconds = 7.5, .warm_up_seen = kNow};
+  history.recommendations = {{.replicas = 3, .from = kNow - seconds{5}, .until = kNow}};
+  history.scale_events = {{.change = -2, .time = kNow}};
+  history.metrics = {{.name = "m", .missing_since = kNow, .fallback_ended = kNow, .learned_until = kNow,
+                      .service_seconds = 0.1, .quantile_seconds = 0.2, .servers = 3, .proven_rate = 4,
+                      .over_since = kNow, .servers_before = 5, .proven_rate_before = 6, .trial_since = kNow,
+                      .trial_seconds = 7, .trial_rate = 8, .trial_replicas = 9, .not_capacity_bound = true,
+                      .load_per_second = 10, .recent_load_per_second = 11, .jobs_per_second = 12}};
+  Observation observation = test::observe(3, {reading("a", HUGE_VAL), reading("b", -HUGE_VAL), reading("c", -5)});
+  observation.readings[2].per_pod["x"] = -0.5;
+  observation.readings[2].completions_per_second = -1;
+  observation.rollout_in_flight = true;
+  api::ScalableApp object;
+  object.metadata.name = "web";
+  object.spec = app({test::latency()});
+  object.spec.paused = object.spec.dry_run = true;
+  Decision decision = decide(kNow, object.spec, observation, history);
+  decision.outliers = {{.pod = "x", .why = "slow", .eject = true}};
+  const auto input = parse_record(render_record(kNow, object, observation, history, decision));
+  ASSERT_TRUE(input) << input.error().message;
+  EXPECT_EQ(input->history, history);
+  EXPECT_EQ(input->observation, observation);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ constexpr std::string_view kRate = "requests_per_second";
 // Far over any app; keeps a slip of the keyboard from running for hours.
 constexpr double kHighestRate = 1e6;
 constexpr double kLongestSeconds = 100.0 * 86400;
+constexpr double kSecondsOfOneRow = 600;  // Enough for a policy to come to rest.
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r";
@@ -141,7 +142,7 @@ Result<Trace> parse_trace(std::string name, std::string_view csv) {
 double end_seconds(const Trace& trace) {
   const std::size_t rows = trace.seconds.size();
   if (rows == 0) return 0;
-  if (rows == 1) return trace.seconds[0] + 1;
+  if (rows == 1) return trace.seconds[0] + kSecondsOfOneRow;
   return 2 * trace.seconds[rows - 1] - trace.seconds[rows - 2];
 }
 

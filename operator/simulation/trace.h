@@ -6,7 +6,7 @@
 //   60,250
 //
 // A row holds until the next row's second; the last one for as long as the one before it, or for
-// 1 s if it is alone. Lines that are empty or begin with # are skipped. Besides the rate, a column
+// 600 s if it is alone. Lines that are empty or begin with # are skipped. Besides the rate, a column
 // may be `service_factor` (multiplies the time a request takes: a slow dependency), `error_ratio`
 // (share of the requests that are answered with an error) or the name of a metric of type
 // Prometheus of the spec, whose value it is.

@@ -21,7 +21,7 @@ TEST(Trace, HasARateAndItsColumnsByTime) {
 
 TEST(Trace, EndsAStepAfterItsLastRow) {
   EXPECT_EQ(end_seconds(*parse_trace("t", "seconds,requests_per_second\n0,1\n60,2\n90,3\n")), 120);
-  EXPECT_EQ(end_seconds(*parse_trace("t", "seconds,requests_per_second\n5,1")), 6);
+  EXPECT_EQ(end_seconds(*parse_trace("t", "seconds,requests_per_second\n5,1")), 605);
 }
 
 TEST(Trace, NamesTheLineThatIsWrong) {

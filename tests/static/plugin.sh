@@ -53,6 +53,13 @@ says "explain needs a name" 2 "NAME: must be given" explain
 says "a manifest that is not there is named" 1 "$dir/none.yaml: No such file" simulate -f "$dir/none.yaml" --trace "$dir/spike.csv"
 says "what is wrong with a manifest is told" 1 "wrong.yaml: spec.replicas.max: must be a whole number" \
   simulate -f "$dir/wrong.yaml" --trace "$dir/spike.csv"
+sed 's/target: 250ms/quantil: 0.5, &/' "$dir/app.yaml" >"$dir/unknown.yaml"
+for command in "simulate --trace $dir/spike.csv" "tune --trace $dir/spike.csv" "decide --observation $dir/spike.csv" \
+  "backtest --prometheus http://127.0.0.1:1 --range 1h"; do
+  # shellcheck disable=SC2086
+  says "${command%% *} refuses a field that nobody reads" 1 \
+    "unknown.yaml: spec.metrics[0].latency.quantil: unknown field; did you mean quantile?" $command -f "$dir/unknown.yaml"
+done
 says "a bad trace is named by file and line" 1 "bad.csv line 3" simulate -f "$dir/app.yaml" --trace "$dir/bad.csv"
 says "a Prometheus that is not there is named" 1 "http://127.0.0.1:1: " \
   backtest -f "$dir/app.yaml" --prometheus http://127.0.0.1:1 --range 1h
@@ -102,4 +109,18 @@ python3 -c "$jobs" "$dir/record.json" >"$dir/records.json"
 succeeds "an array gives a line for each record" \
   bash -c '[ "$("$1" decide -f "$2" --observation "$3" | wc -l)" = 2 ]' - "$plugin" "$dir/app.yaml" "$dir/records.json"
 says "a record that is none is named" 1 "spike.csv: must be a JSON object" decide -f "$dir/app.yaml" --observation "$dir/spike.csv"
+echo '[]' >"$dir/none.json"
+says "no record at all is an error" 1 "no record in $dir/none.json" decide -f "$dir/app.yaml" --observation "$dir/none.json"
+sed 's/"value"/"lateny":1,&/' "$dir/case.json" >"$dir/unknown.json"
+says "a member of a record that nobody reads is refused" 1 \
+  "unknown.json: record: input.observation.readings[0].lateny: unknown member" \
+  decide -f "$dir/app.yaml" --observation "$dir/unknown.json"
+sed -n '/^```json$/,/^```$/p' docs/plugin.md | sed '/^```/d' >"$dir/documented.json"
+"$plugin" decide -f examples/web.yaml --observation "$dir/documented.json" >"$dir/decided.json"
+python_agrees "the record that docs/plugin.md shows is decided as it says" "$dir/decided.json" \
+  "report['message'].startswith('3 -> 7: ') and '\`' + report['message'] + '\`' in open('docs/plugin.md').read()"
+printf 'seconds,requests_per_second\n0,40\n' >"$dir/row.csv"
+"$plugin" simulate -f "$dir/app.yaml" --trace "$dir/row.csv" --initial-replicas 2 --format json >"$dir/row.json"
+python_agrees "a trace of one row plays 600 s" "$dir/row.json" "report['policies'][0]['replicaSeconds'] >= 1200"
+says "and the help says so" 0 "one that is alone for 600 s" simulate --help
 exit "$failed"
