@@ -7,11 +7,13 @@
 #include <iterator>
 #include <utility>
 
+#include "operator/scaling/clamps.h"
 #include "operator/scaling/combine.h"
+#include "operator/scaling/conditions.h"
 #include "operator/scaling/explain.h"
-#include "operator/scaling/forecast.h"
 #include "operator/scaling/limits.h"
 #include "operator/scaling/outliers.h"
+#include "operator/scaling/prediction.h"
 #include "operator/scaling/schedule.h"
 #include "operator/scaling/signal.h"
 #include "operator/scaling/stabilize.h"
@@ -21,55 +23,11 @@
 namespace scalableapp::scaling {
 namespace {
 
-using api::Condition;
-using api::ConditionStatus;
-
-struct ClampReason {
-  std::string_view clamp;
-  const char* reason;
-  bool is_limit;  // Shows in ScalingLimited: what stands in the way is not just time or data.
-};
-constexpr ClampReason kClampReasons[] = {
-    {"forecast", "Forecast", false},
-    {"missingMetrics", "PartialMetrics", false},
-    {"override", "ManualOverride", false},
-    {"stabilization", "Stabilizing", false},
-    {"restartHold", "Restarted", false},
-    {"burst", "Burst", false},
-    {"recovery", "Recovering", false},
-    {"scaleUpPolicy", "LimitedByPolicy", true},
-    {"scaleDownPolicy", "LimitedByPolicy", true},
-    {"rolloutHold", "RolloutHold", true},
-    {"idle", "WaitingForIdle", false},
-    {"scaleToZero", "Idle", false},
-    {"minReplicas", "AtMinReplicas", true},
-    {"maxReplicas", "AtMaxReplicas", true},
-    {"scheduledMin", "Scheduled", true},
-    {"scheduledMax", "Scheduled", true},
-};
-constexpr std::size_t kMostConditions = 7;
 // After a fallback the count goes down no faster than this.
 const api::ScalingRules kRecoveryRules{.policies = {{api::PolicyType::kPercent, 10, 15}}};
-const ClampReason* find_clamp(std::string_view clamp) {
-  const auto* found = std::ranges::find(kClampReasons, clamp, &ClampReason::clamp);
-  return found == std::end(kClampReasons) ? nullptr : found;
-}
-
 const MetricReading* find_reading(const Observation& observation, std::string_view name) {
   const auto found = std::ranges::find(observation.readings, name, &MetricReading::name);
   return found == observation.readings.end() ? nullptr : &*found;
-}
-
-// By name, so that the order of spec.metrics does not show.
-std::string missing_metrics(std::span<const Signal> signals) {
-  std::vector<std::string> missing;
-  for (const Signal& signal : signals) {
-    if (!signal.proposal || signal.fallback) {
-      missing.push_back(fmt::format("{} ({})", signal.metric->name, signal.missing));
-    }
-  }
-  std::ranges::sort(missing);
-  return fmt::format("{}", fmt::join(missing, "; "));
 }
 
 // The number on its way down the pipeline: what changes it leaves a step and a clamp behind.
@@ -110,45 +68,6 @@ void meet_revision(const std::string& revision, api::ScalingHistory& history) {
     for (api::MetricMemory& memory : history.metrics) memory.service_seconds = memory.quantile_seconds = 0;
   }
   history.revision = revision;
-}
-
-// What a forecast may add: the expected load, believed the less the more such forecasts erred.
-struct Prediction {
-  int replicas = 0;
-  std::string detail;
-  double highest_error = 0;
-  bool has_forecast = false;
-};
-Prediction predict(const api::ScalableAppSpec& spec, const Observation& observation,
-                   std::span<const Signal> signals) {
-  Prediction prediction;
-  if (!spec.prediction) return prediction;
-  for (const Forecast& forecast : observation.forecasts) {
-    const auto signal = std::ranges::find_if(
-        signals, [&](const Signal& s) { return s.metric->name == forecast.metric; });
-    if (signal == signals.end()) continue;
-    prediction.has_forecast = true;
-    prediction.highest_error = std::max(prediction.highest_error, forecast.error);
-    if (!signal->proposal || signal->fallback || !(signal->load_per_replica > 0)) continue;
-    // Without its model a queue's load is its length, which no forecast is about.
-    if (signal->metric->drain_seconds && !signal->by_drain) continue;
-    const double believed =
-        load_with_forecast(signal->load, forecast, spec.prediction->max_error_percent / 100.0);
-    if (!(believed > signal->load)) continue;
-    const auto count = [&](double each) {
-      return each > 0 ? static_cast<int>(std::min(std::ceil(believed / each - 1e-9), 1e6)) : 0;
-    };
-    // Between what a replica should and what it can carry the count stays, or each guess would change it.
-    const int current = observation.current_replicas;
-    int needed = count(signal->load_per_replica);
-    if (needed > current && count(signal->most_per_replica) <= current) needed = current;
-    if (needed <= prediction.replicas) continue;
-    prediction.replicas = needed;
-    prediction.detail = text_of("the forecast of ", Significant{forecast.expected, 4}, " for ", forecast.metric, " (now ",
-                                Significant{signal->load, 4}, "; ", forecast.basis, "; ",
-                                Rounded{100 * forecast.error}, "% error so far)");
-  }
-  return prediction;
 }
 
 struct Bounds {
@@ -330,123 +249,6 @@ const char* reason_without_clamp(const Combined& combined, std::span<const Signa
   return within ? "WithinTolerance" : "NoChangeNeeded";
 }
 
-// Adds the conditions one after the other.
-class Conditions {
- public:
-  explicit Conditions(std::vector<Condition>& conditions) : conditions_(conditions) { conditions.reserve(kMostConditions); }
-  void add(const char* type, bool holds, const char* reason, std::string message) {
-    // By parentheses, with every field: gcc 12 clears the whole object first where braces leave one out.
-    conditions_.emplace_back(type, holds ? ConditionStatus::kTrue : ConditionStatus::kFalse, 0, WallTime{}, reason,
-                             std::move(message));
-  }
-
- private:
-  std::vector<Condition>& conditions_;
-};
-
-const char* reason_for_missing(const Combined& combined) {
-  return combined.only_waiting ? "WaitingForPods" : combined.usable == 0 ? "MetricsUnavailable" : "PartialMetrics";
-}
-
-void add_metrics_available(const Combined& combined, std::span<const Signal> signals, Conditions& conditions) {
-  constexpr const char* kType = "MetricsAvailable";
-  if (combined.missing > 0) {
-    conditions.add(kType, false, reason_for_missing(combined), missing_metrics(signals));
-  } else if (signals.empty()) {
-    conditions.add(kType, true, "NoMetrics", "spec.metrics is empty");
-  } else {
-    conditions.add(kType, true, "AllMetricsAvailable", "every metric has a value");
-  }
-}
-
-void add_scaling_active(const api::ScalableAppSpec& spec, const Decision& decision, const Combined& combined,
-                        std::span<const Signal> signals, Conditions& conditions) {
-  constexpr const char* kType = "ScalingActive";
-  if (spec.paused) {
-    conditions.add(kType, false, "Paused", "spec.paused is set: decisions are only reported");
-  } else if (spec.dry_run) {
-    conditions.add(kType, false, "DryRun", "spec.dryRun is set: decisions are only reported");
-  } else if (spec.override_replicas) {
-    conditions.add(kType, false, "ManualOverride", "spec.replicas.override holds the count");
-  } else if (signals.empty()) {
-    conditions.add(kType, false, "NoMetrics", "spec.metrics is empty");
-  } else if (combined.usable == 0) {
-    conditions.add(kType, false, reason_for_missing(combined), missing_metrics(signals));
-  } else {
-    conditions.add(kType, true, "ValidMetricFound", decision.steps.front().detail);
-  }
-}
-
-void add_scaling_limited(const Decision& decision, Conditions& conditions) {
-  constexpr const char* kType = "ScalingLimited";
-  const Step* limit = nullptr;
-  const char* reason = nullptr;
-  for (const Step& step : std::span(decision.steps).subspan(1)) {  // After "metrics".
-    const ClampReason* clamp = find_clamp(step.name);
-    if (clamp == nullptr || !clamp->is_limit) continue;
-    limit = &step;
-    reason = clamp->reason;
-  }
-  if (limit == nullptr) {
-    conditions.add(kType, false, "DesiredWithinRange", "the count that the metrics need is within the limits");
-  } else {
-    conditions.add(kType, true, reason,
-                   text_of(limit->after, " instead of ", limit->before, " by ", limit->detail));
-  }
-}
-
-void add_not_capacity_bound(std::span<const Signal> signals, Conditions& conditions) {
-  constexpr const char* kType = "LatencyNotCapacityBound";
-  const auto bound = std::ranges::find_if(signals.rbegin(), signals.rend(), &Signal::not_capacity_bound);
-  if (bound == signals.rend()) {
-    conditions.add(kType, false, "CapacityHelps", "nothing says that more replicas would not help");
-    return;
-  }
-  const api::MetricSpec& metric = *bound->metric;
-  conditions.add(kType, true, "ReplicasDoNotHelp",
-                 text_of(metric.name, " stays over its target of ", format_value(metric.type, metric.target),
-                         " though replicas were added and each has less to do: look at what the app waits for; "
-                         "no more are added"));
-}
-
-void add_prediction_active(const api::ScalableAppSpec& spec, const Prediction& prediction, Conditions& conditions) {
-  constexpr const char* kType = "PredictionActive";
-  const Rounded percent{100 * prediction.highest_error};
-  const int most_percent = spec.prediction->max_error_percent;
-  if (!prediction.has_forecast) {
-    conditions.add(kType, false, "NoForecast", "there is no history to forecast from yet");
-  } else if (percent.value >= most_percent) {
-    conditions.add(kType, false, "ErrorTooHigh",
-                   text_of("forecasts were off by ", percent, "%, at ", most_percent, "% they have no say"));
-  } else {
-    conditions.add(kType, true, "ForecastsHold", text_of("forecasts were off by ", percent, "%"));
-  }
-}
-
-void add_pod_outliers(const std::vector<Outlier>& outliers, Conditions& conditions) {
-  constexpr const char* kType = "PodOutliers";
-  if (outliers.empty()) {
-    conditions.add(kType, false, "NoOutliers", "no pod is much slower or fails more often than the others");
-    return;
-  }
-  std::string message;
-  for (const Outlier& outlier : outliers) {
-    append(message, message.empty() ? "" : "; ", outlier.pod, ": ", outlier.why);
-  }
-  conditions.add(kType, true, "OutliersFound", std::move(message));
-}
-
-void add_scaled_to_zero(const api::ScalableAppSpec& spec, const Decision& decision, Conditions& conditions) {
-  constexpr const char* kType = "ScaledToZero";
-  if (decision.replicas == 0) {
-    conditions.add(kType, true, "Idle",
-                   "there is nothing to do; the first thing over an activation threshold starts a pod");
-  } else {
-    conditions.add(kType, false, "NotIdle",
-                   text_of("idle for ", format_duration(seconds{spec.idle_seconds}), " in a row takes the app to zero"));
-  }
-}
-
 void add_status(const Signal& signal, std::vector<api::MetricStatus>& statuses) {
   const api::MetricSpec& metric = *signal.metric;
   std::string current;
@@ -502,7 +304,7 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   }
   if (combined.missing > 0 && pipeline.replicas() < current && !spec.override_replicas) {
     pipeline.clamp("missingMetrics", current,
-                   fmt::format("missing metrics: {}", missing_metrics(signals)));
+                   "missing metrics: " + missing_metrics(signals));
   }
   if (spec.override_replicas) {
     const int held = std::clamp(*spec.override_replicas, 1, std::max(1, spec.max_replicas));
@@ -527,18 +329,7 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
       last != nullptr ? last->reason : reason_without_clamp(combined, signals, decision);
   if (decision.reason == "PartialMetrics" && combined.only_waiting)
     decision.reason = "WaitingForPods";
-  Conditions conditions(decision.conditions);
-  add_scaling_active(spec, decision, combined, signals, conditions);
-  add_scaling_limited(decision, conditions);
-  add_metrics_available(combined, signals, conditions);
-  if (std::ranges::any_of(spec.metrics, [](const auto& metric) {
-        return metric.type == api::MetricType::kLatency && metric.query.empty();
-      })) {
-    add_not_capacity_bound(signals, conditions);
-    add_pod_outliers(decision.outliers, conditions);
-  }
-  if (spec.prediction) add_prediction_active(spec, prediction, conditions);
-  if (spec.min_replicas == 0) add_scaled_to_zero(spec, decision, conditions);
+  add_conditions(spec, combined, signals, prediction, decision);
   decision.message = sentence(spec, decision, signals);
   return decision;
 }

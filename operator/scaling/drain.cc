@@ -63,15 +63,18 @@ void learn_throughput(WallTime sample_at, const MetricReading& reading, seconds 
   const double waited = *reading.value - growth * window_seconds;
   const bool all_were_busy = same_all_along && std::min(waited, *reading.value) > workers;
   double& known = memory.jobs_per_second;
-  if (all_were_busy && known > 0) {
+  if (known == 0) {
+    // An idle worker's first figure would say that it is slow: until it is busy nothing is known.
+    if (all_were_busy) known = each;
+  } else if (all_were_busy) {
     known += kSmoothing * (each - known);
-  } else if (known > 0 && same_all_along) {
+  } else if (same_all_along) {
     // Workers that are gone leave their jobs in the window, so that the others look faster than
-    // they are. Where some have just joined they all look slower, and what is more is certain.
+    // they are. Where some have just joined they all look slower, so that more of it is true.
     const double windows = std::min(1.0, static_cast<double>(passed.count()) / window_seconds);
     known = std::max(known, std::min(each, known * (1 + kMostRaise * windows)));
   } else {
-    known = std::max(known, each);
+    known = std::max(known, std::min(each, 2 * known));
   }
 }
 
