@@ -8,6 +8,10 @@ std::string to_string(const ObjectKey& key) {
   return key.namespace_name.empty() ? key.name : key.namespace_name + "/" + key.name;
 }
 
+bool is_controlled_by(const ObjectMeta& metadata, std::string_view uid) {
+  return std::ranges::any_of(metadata.owners, [&](const auto& owner) { return owner.controller && owner.uid == uid; });
+}
+
 void set_condition(std::vector<Condition>& conditions, Condition condition) {
   const auto found = std::ranges::find(conditions, condition.type, &Condition::type);
   if (found == conditions.end()) {

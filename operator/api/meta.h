@@ -39,6 +39,8 @@ struct ObjectMeta {
   bool operator==(const ObjectMeta&) const = default;
   ObjectKey key() const { return {namespace_name, name}; }
 };
+// The object with this uid is the controller of the one that `metadata` is of.
+bool is_controlled_by(const ObjectMeta& metadata, std::string_view uid);
 
 enum class ConditionStatus { kTrue, kFalse, kUnknown };
 struct Condition {

@@ -6,16 +6,12 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "operator/base/hash.h"
+
 namespace scalableapp::api {
 namespace {
 
 using nlohmann::json;
-
-// FNV-1a, 64 bit (Fowler, Noll, Vo): offset basis and prime as published.
-std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash = 14695981039346656037ULL) {
-  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return hash;
-}
 
 json& object_at(json& parent, const char* name) {
   json& value = parent[name];

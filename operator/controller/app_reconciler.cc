@@ -78,11 +78,6 @@ rollout::PodFacts to_facts(const api::Pod& pod) {
           .unready_since = pod.unready_since};
 }
 
-bool owned_by(const api::ObjectMeta& metadata, const std::string& uid) {
-  return std::ranges::any_of(metadata.owners,
-                             [&](const auto& owner) { return owner.controller && owner.uid == uid; });
-}
-
 std::string label_or_empty(const api::ObjectMeta& metadata, const char* name) {
   const auto found = metadata.labels.find(name);
   return found == metadata.labels.end() ? std::string{} : found->second;
@@ -130,7 +125,7 @@ rollout::RevisionState to_revision(const api::ReplicaSet& replica_set, const Sna
   for (const auto& pod : snapshot.pods) {
     // A finished pod (evicted, say) will neither serve nor go by itself: its ReplicaSet counts it
     // no more and has made another one.
-    if (pod->finished() || !owned_by(pod->metadata, revision.uid)) continue;
+    if (pod->finished() || !api::is_controlled_by(pod->metadata, revision.uid)) continue;
     revision.pods.push_back(to_facts(*pod));
   }
   return revision;
@@ -343,7 +338,7 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
   const std::string index = text_of(key);
   std::vector<std::shared_ptr<const api::ReplicaSet>> replica_sets;
   for (auto& object : parts_.replica_sets.list_by_index(index)) {
-    if (owned_by(object->metadata, app->metadata.uid)) replica_sets.push_back(std::move(object));
+    if (api::is_controlled_by(object->metadata, app->metadata.uid)) replica_sets.push_back(std::move(object));
   }
   snapshot.replica_sets =
       memory.pending.overlay(std::move(replica_sets), parts_.clock.monotonic_now());
@@ -351,7 +346,7 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
   take_over_size(snapshot, memory);
   for (auto& pod : parts_.pods.list_by_index(index)) {
     const bool ours = std::ranges::any_of(snapshot.replica_sets, [&](const auto& replica_set) {
-      return owned_by(pod->metadata, replica_set->metadata.uid);
+      return api::is_controlled_by(pod->metadata, replica_set->metadata.uid);
     });
     if (ours) snapshot.pods.push_back(std::move(pod));
   }
@@ -469,7 +464,7 @@ Result<void> AppReconciler::create_replica_set(const Snapshot& snapshot,
   memory.refusal.reset();
   auto object = api::decode_replica_set(nlohmann::json::parse(*created, nullptr, false));
   if (!object) return tl::unexpected(object.error());
-  if (!is_new && (!owned_by(object->metadata, app.metadata.uid) ||
+  if (!is_new && (!api::is_controlled_by(object->metadata, app.metadata.uid) ||
                   object->template_hash != api::template_hash(app.spec.template_json))) {
     return avoid_collision(snapshot, memory);
   }

@@ -35,7 +35,7 @@ std::string pod_details(const api::MetricSpec& metric, const api::ObjectKey& app
   const std::string pods = render_template(R"q({namespace="$(namespace)",pod=~"$(pods)"})q", app);
   const std::string failed = render_template(R"q({namespace="$(namespace)",pod=~"$(pods)",code=~"5.."})q", app);
   const int window = metric.window_seconds;
-  const int soon = std::max(2, (window + 2) / 3);
+  const int soon = scaling::arrivals_window_seconds(window);
   const auto rate = [&](std::string_view part, std::string_view selector) {
     return fmt::format("sum by (pod) (rate({}_{}{}[{}s]))", kLatencyMetric, part, selector, window);
   };

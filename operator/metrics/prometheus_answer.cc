@@ -277,16 +277,15 @@ Result<Answer> parse_answer(std::string_view body, std::size_t count) {
   return answer;
 }
 
-Result<std::vector<float>> parse_range_answer(std::string_view body, WallTime start, seconds step,
+Result<std::vector<double>> parse_range_answer(std::string_view body, WallTime start, seconds step,
                                               std::size_t count) {
-  std::vector<float> values(count, std::numeric_limits<float>::quiet_NaN());
+  std::vector<double> values(count, std::numeric_limits<double>::quiet_NaN());
   const double begin = std::chrono::duration<double>(start.time_since_epoch()).count();
   AnswerReader reader(kAsWritten);
   reader.on_value = [&](double time, double value) {
     const double at = std::round((time - begin) / static_cast<double>(step.count()));
-    const auto number = static_cast<float>(value);
-    if (at < 0 || !(at < static_cast<double>(count)) || !std::isfinite(number)) return;
-    values[static_cast<std::size_t>(at)] = number;
+    if (at < 0 || !(at < static_cast<double>(count)) || !std::isfinite(value)) return;
+    values[static_cast<std::size_t>(at)] = value;
   };
   if (auto good = read_success(body, reader); !good) return tl::unexpected(good.error());
   if (reader.result_type != "matrix") {
@@ -295,7 +294,7 @@ Result<std::vector<float>> parse_range_answer(std::string_view body, WallTime st
   }
   if (reader.series_count > 1) {
     return fail(ErrorCode::kInvalid,
-                fmt::format("the query yields {} series where one is wanted: sum them up",
+                fmt::format("yields {} series where one is wanted: sum them up",
                             reader.series_count));
   }
   return values;

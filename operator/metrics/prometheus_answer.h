@@ -26,7 +26,7 @@ Result<Answer> parse_answer(std::string_view body, std::size_t count);
 
 // The answer to /api/v1/query_range as `count` values at start, start + step, ...; NaN where there
 // is none, or an infinity. kDecode as above; kInvalid for more than one series.
-Result<std::vector<float>> parse_range_answer(std::string_view body, WallTime start, seconds step,
+Result<std::vector<double>> parse_range_answer(std::string_view body, WallTime start, seconds step,
                                               std::size_t count);
 
 // What an answer with an HTTP status of 400 and more says. kInvalid: Prometheus understood the

@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 
+#include "operator/base/hash.h"
 #include "operator/metrics/promql.h"
 
 namespace scalableapp::metrics {
@@ -26,14 +27,9 @@ using AppSet = std::set<api::ObjectKey>;
 
 std::vector<api::ObjectKey> to_vector(const AppSet& apps) { return {apps.begin(), apps.end()}; }
 
-// FNV-1a: the same phase in every process, so that a failover moves no app's moment.
+// The same phase in every process, so that a failover moves no app's moment.
 std::uint64_t hash_of(const api::ObjectKey& app) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (const std::string_view part :
-       {std::string_view(app.namespace_name), std::string_view("/"), std::string_view(app.name)}) {
-    for (const char c : part) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  }
-  return hash;
+  return fnv1a(app.name, fnv1a("/", fnv1a(app.namespace_name)));
 }
 
 }  // namespace

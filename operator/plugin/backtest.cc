@@ -3,13 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 
-#include "operator/api/json_fields.h"
 #include "operator/kube/paths.h"
 #include "operator/metrics/prometheus_answer.h"
 #include "operator/metrics/promql.h"
@@ -33,41 +30,6 @@ std::int64_t unix_seconds(WallTime time) {
 
 Error about_query(const std::string& query, const Error& error) {
   return {error.code, fmt::format("query {}: {}", query, error.message), {}};
-}
-
-double sample(const nlohmann::json& value) {
-  if (!value.is_string()) return kNaN;
-  const auto& text = value.get_ref<const std::string&>();
-  double parsed = kNaN;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
-  if (error != std::errc{} || end != text.data() + text.size()) return kNaN;
-  return std::isfinite(parsed) ? parsed : kNaN;
-}
-
-// Puts the points of an answer into `values`, whose first one is at `query.start`.
-Result<void> read_matrix(const std::string& body, const RangeQuery& query,
-                         std::vector<double>& values) {
-  const auto answer = nlohmann::json::parse(body, nullptr, false);
-  const auto& data = api::child(answer, "data");
-  const auto& result = api::child(data, "result");
-  if (api::text(answer, "status") != "success" || api::text(data, "resultType") != "matrix" ||
-      !result.is_array()) {
-    return fail(ErrorCode::kDecode, "the answer is none of Prometheus' query_range");
-  }
-  if (result.size() > 1) {
-    return fail(ErrorCode::kInvalid,
-                fmt::format("yields {} series where one is wanted; sum them", result.size()));
-  }
-  if (result.empty()) return {};
-  for (const auto& point : api::child(result[0], "values")) {
-    if (!point.is_array() || point.size() != 2 || !point[0].is_number()) continue;
-    const double at = (point[0].get<double>() - static_cast<double>(unix_seconds(query.start))) /
-                      static_cast<double>(query.step.count());
-    const auto index = std::llround(at);
-    if (index < 0 || static_cast<std::size_t>(index) >= values.size()) continue;
-    values[static_cast<std::size_t>(index)] = sample(point[1]);
-  }
-  return {};
 }
 
 std::size_t count_known(const std::vector<double>& values) {
@@ -351,9 +313,10 @@ Result<std::vector<double>> query_range(kube::HttpTransport& prometheus, const R
       return tl::unexpected(
           about_query(query.text, metrics::parse_failure(response->status, response->body)));
     }
-    if (auto read = read_matrix(response->body, query, values); !read) {
-      return tl::unexpected(about_query(query.text, read.error()));
-    }
+    const auto read = metrics::parse_range_answer(response->body, query.start + query.step * first, query.step,
+                                                  last - first + 1);
+    if (!read) return tl::unexpected(about_query(query.text, read.error()));
+    std::ranges::copy(*read, values.begin() + static_cast<std::ptrdiff_t>(first));
   }
   return values;
 }

@@ -33,9 +33,7 @@ struct Options {
 };
 
 Result<void> check(Options& options) {
-  if (options.filename.empty()) {
-    return fail(ErrorCode::kInvalid, "-f, --filename: must be set: the ScalableApp's manifest");
-  }
+  if (auto set = check_filename(options.filename); !set) return set;
   if (options.prometheus.empty()) {
     return fail(
         ErrorCode::kInvalid,
@@ -116,9 +114,7 @@ Runnable backtest_command() {
           "  --prometheus http://127.0.0.1:9090 --range 1d",
       .usage = "backtest -f FILENAME --prometheus URL --range DURATION [options]",
       .flags = {
-          {"filename", 'f', "''",
-           "Manifest with the ScalableApp, YAML or JSON; - for standard input. Required.",
-           text(options->filename)},
+          filename_flag(options->filename),
           {"namespace", 'n', "''",
            "Namespace of the app; default: the manifest's, else \"default\".",
            text(options->namespace_name)},

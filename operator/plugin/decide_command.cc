@@ -87,17 +87,12 @@ Runnable decide_command() {
                            "kubectl scalableapp decide -f other.yaml --observation record.json",
                .usage = "decide -f FILENAME --observation FILENAME",
                .flags =
-                   {{"filename", 'f', "''",
-                     "Manifest with the ScalableApp, YAML or JSON; - for standard input. Required.",
-                     text(options->filename)},
+                   {filename_flag(options->filename),
                     {"observation", 0, "''",
                      "JSON with the record or an array of records; - for standard input. Required.",
                      text(options->observation)}}},
           .check = [options]() -> Result<void> {
-            if (options->filename.empty()) {
-              return fail(ErrorCode::kInvalid,
-                          "-f, --filename: must be set: the ScalableApp's manifest");
-            }
+            if (auto set = check_filename(options->filename); !set) return set;
             if (options->observation.empty()) {
               return fail(ErrorCode::kInvalid, "--observation: must be set: a recorded decision");
             }

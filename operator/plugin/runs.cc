@@ -90,6 +90,25 @@ Flag against_flag(RunOptions& options) {
           choices("against", options.against, {"hpa", "keda", "kpa"})};
 }
 
+Flag filename_flag(std::string& filename) {
+  return {"filename", 'f', "''",
+          "Manifest with the ScalableApp, YAML or JSON; - for standard input. Required.", text(filename)};
+}
+
+Result<void> check_filename(const std::string& filename) {
+  if (!filename.empty()) return {};
+  return fail(ErrorCode::kInvalid, "-f, --filename: must be set: the ScalableApp's manifest");
+}
+
+Flag traces_flag(std::vector<std::string>& traces) {
+  return {"trace", 0, "[]", "Trace to play; may be given several times. Required.", each(traces)};
+}
+
+Result<void> check_traces(const std::vector<std::string>& traces) {
+  if (!traces.empty()) return {};
+  return fail(ErrorCode::kInvalid, "--trace: must be set: a CSV of the load over time");
+}
+
 std::vector<Flag> output_flags(OutputOptions& options) {
   return {
       {"format", 0, "table", "Output format. One of: table, json, csv.",

@@ -1,4 +1,4 @@
-// What simulate, backtest and tune share: the flags of the workload and of the output, reading what
+// What simulate, backtest, tune and decide share: the flags of input, workload and output, reading what
 // they play, playing it, showing the result.
 #pragma once
 
@@ -25,6 +25,12 @@ struct RunOptions {
 // --seed, --service-time and the like.
 std::vector<Flag> workload_flags(RunOptions& options);
 Flag against_flag(RunOptions& options);
+
+// -f and --trace, and that they were given.
+Flag filename_flag(std::string& filename);
+Result<void> check_filename(const std::string& filename);
+Flag traces_flag(std::vector<std::string>& traces);
+Result<void> check_traces(const std::vector<std::string>& traces);
 
 struct OutputOptions {
   std::string format = "table";

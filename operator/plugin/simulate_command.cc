@@ -47,24 +47,15 @@ Runnable simulate_command() {
           "# Two traces, for a script\n"
           "kubectl scalableapp simulate -f app.yaml --trace a.csv --trace b.csv --format json",
       .usage = "simulate -f FILENAME --trace FILENAME [options]",
-      .flags = {{"filename", 'f', "''",
-                 "Manifest with the ScalableApp, YAML or JSON; - for standard input. Required.",
-                 text(options->filename)},
-                {"trace", 0, "[]", "Trace to play; may be given several times. Required.",
-                 each(options->traces)},
+      .flags = {filename_flag(options->filename),
+                traces_flag(options->traces),
                 against_flag(options->run)}};
   for (Flag& flag : workload_flags(options->run)) command.flags.push_back(std::move(flag));
   for (Flag& flag : output_flags(options->output)) command.flags.push_back(std::move(flag));
   return {.command = std::move(command),
           .check = [options]() -> Result<void> {
-            if (options->filename.empty()) {
-              return fail(ErrorCode::kInvalid,
-                          "-f, --filename: must be set: the ScalableApp's manifest");
-            }
-            if (options->traces.empty()) {
-              return fail(ErrorCode::kInvalid, "--trace: must be set: a CSV of the load over time");
-            }
-            return {};
+            if (auto set = check_filename(options->filename); !set) return set;
+            return check_traces(options->traces);
           },
           .execute = [options]() -> Result<Printed> {
             const auto manifest = load_manifest(options->filename);

@@ -227,11 +227,8 @@ Runnable tune_command() {
           "  --output tuned.yaml --plot front.svg",
       .usage = "tune -f FILENAME --trace FILENAME [options]",
       .flags = {
-          {"filename", 'f', "''",
-           "Manifest with the ScalableApp, YAML or JSON; - for standard input. Required.",
-           text(options->filename)},
-          {"trace", 0, "[]", "Trace to play; may be given several times. Required.",
-           each(options->traces)},
+          filename_flag(options->filename),
+          traces_flag(options->traces),
           {"evaluations", 0, fmt::format("{}", options->tune.evaluations),
            "How many settings to try at most.",
            whole("evaluations", options->tune.evaluations, 10, 100'000)},
@@ -246,14 +243,8 @@ Runnable tune_command() {
   for (Flag& flag : output_flags(options->output)) command.flags.push_back(std::move(flag));
   return {.command = std::move(command),
           .check = [options]() -> Result<void> {
-            if (options->filename.empty()) {
-              return fail(ErrorCode::kInvalid,
-                          "-f, --filename: must be set: the ScalableApp's manifest");
-            }
-            if (options->traces.empty()) {
-              return fail(ErrorCode::kInvalid, "--trace: must be set: a CSV of the load over time");
-            }
-            return {};
+            if (auto set = check_filename(options->filename); !set) return set;
+            return check_traces(options->traces);
           },
           .execute = [options] { return execute(*options); }};
 }

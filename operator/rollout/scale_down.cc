@@ -27,11 +27,7 @@ Pods live_pods_of(const api::ReplicaSet& replica_set, const Pods& pods) {
   Pods live;
   for (const auto& pod : pods) {
     if (pod->terminating() || pod->finished()) continue;
-    if (std::ranges::any_of(pod->metadata.owners, [&](const auto& owner) {
-          return owner.controller && owner.uid == replica_set.metadata.uid;
-        })) {
-      live.push_back(pod);
-    }
+    if (api::is_controlled_by(pod->metadata, replica_set.metadata.uid)) live.push_back(pod);
   }
   return live;
 }

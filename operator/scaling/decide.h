@@ -36,7 +36,8 @@
 // Where this is stricter than HPA v2: the history outlives a restart, and a restarted operator does
 // not scale down before it has seen enough; while metrics are missing the current count is recorded
 // as the recommendation, so that a returning metric waits for a whole window before it scales down;
-// nothing is scaled down in a rollout; a fallback only adds. Where it differs: a count outside
+// nothing is scaled down in a rollout; a fallback only adds. Where it differs: an app at 0 whose minimum
+// is not comes back (HPA pauses); idleSeconds takes the place of the window for the step to zero; a count outside
 // [min, max] goes to what the metrics need within them, not just to the bound.
 #pragma once
 

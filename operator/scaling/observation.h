@@ -3,6 +3,7 @@
 // asks for anything else. Thread-compatible.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,6 +37,12 @@ struct PodLoad {
   std::optional<double> quantile_seconds;
   bool operator==(const PodLoad&) const = default;
 };
+
+// How short the window of arrivals_per_second is beside the metric's own: a third, which scraping every
+// other second allows.
+inline int arrivals_window_seconds(int window_seconds) {
+  return std::max(2, (window_seconds + 2) / 3);
+}
 
 // The latest answer for one metric of the spec, told by name. With neither value, per_pod nor idle
 // the metric is missing.

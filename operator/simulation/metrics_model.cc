@@ -125,7 +125,7 @@ void MetricsModel::read(milliseconds now, const api::MetricSpec& metric, const F
 void MetricsModel::read_latency(milliseconds now, const api::MetricSpec& metric,
                                 const Fleet& fleet, scaling::MetricReading& reading) const {
   const milliseconds window = seconds{metric.window_seconds};
-  const milliseconds soon = seconds{std::max(2, (metric.window_seconds + 2) / 3)};
+  const milliseconds soon = seconds{scaling::arrivals_window_seconds(metric.window_seconds)};
   std::array<double, kBuckets> all{};
   double finished_per_second = 0, arrivals = 0, in_flight = 0;
   bool is_known = false, has_gauge = false, has_arrivals = false;
