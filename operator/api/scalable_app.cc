@@ -189,10 +189,11 @@ Readiness decode_readiness(SpecReader& read, const Field& field) {
   if (!warm_up.is_set()) return readiness;
   WarmUpCondition condition{.query = read.words(warm_up["query"])};
   if (condition.query.empty()) read.wrong(warm_up["query"], "must be a PromQL query");
-  if (warm_up["atLeast"].is_set()) condition.at_least = read.number(warm_up["atLeast"], 0);
-  if (warm_up["atMost"].is_set()) condition.at_most = read.number(warm_up["atMost"], 0);
-  if (!condition.at_least && !condition.at_most) read.wrong(warm_up, "needs atLeast or atMost");
-  if (condition.at_least && condition.at_most && *condition.at_least > *condition.at_most) {
+  Range& range = condition.range;
+  if (warm_up["atLeast"].is_set()) range.at_least = read.number(warm_up["atLeast"], 0);
+  if (warm_up["atMost"].is_set()) range.at_most = read.number(warm_up["atMost"], 0);
+  if (range.is_unbounded()) read.wrong(warm_up, "needs atLeast or atMost");
+  if (range.at_least && range.at_most && *range.at_least > *range.at_most) {
     read.wrong(warm_up["atLeast"], "must not be greater than atMost: no pod could ever be warm");
   }
   if (!readiness.gate) read.wrong(warm_up, "needs spec.readiness.gate to be true");

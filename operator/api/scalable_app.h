@@ -23,6 +23,15 @@ inline constexpr const char* kRevisionLabel = "scalableapp.io/revision";
 inline constexpr const char* kWarmGate = "scalableapp.io/warm";
 inline constexpr const char* kFieldManager = "scalableapp-operator";
 
+// What people ask of a rollout, as annotations of the ScalableApp; each names the revision that it is
+// about, so that it says nothing of the next one.
+//   promote  "REVISION/STEP": past this step (a BlueGreen has the one step 0); "REVISION/full": past all
+//   abort    "REVISION": back to the revision before
+//   retry    "REVISION TIME": a revision that failed before this time is tried again
+inline constexpr const char* kPromoteAnnotation = "scalableapp.io/promote";
+inline constexpr const char* kAbortAnnotation = "scalableapp.io/abort";
+inline constexpr const char* kRetryAnnotation = "scalableapp.io/retry";
+
 enum class MetricType {
   kLatency,
   kCpu,
@@ -91,18 +100,47 @@ struct Behavior {
   bool operator==(const Behavior&) const = default;
 };
 
-// Opens the gate only once a PromQL value of the pod reaches a bound. The query must yield one
-// series per pod, told by its `pod` label.
-struct WarmUpCondition {
-  std::string query;
+// Which numbers are good enough; an unset bound allows everything.
+struct Range {
   std::optional<double> at_least;
   std::optional<double> at_most;
+  bool is_unbounded() const { return !at_least && !at_most; }
+  bool contains(double value) const {
+    return (!at_least || value >= *at_least) && (!at_most || value <= *at_most);
+  }
+  bool operator==(const Range&) const = default;
+};
+// The operator itself asks the pod; 200 to 399 is warm.
+struct WarmUpProbe {
+  std::string path = "/";
+  int port = 0;
+  int timeout_seconds = 1;
+  bool operator==(const WarmUpProbe&) const = default;
+};
+// Opens the gate only once all that is set here holds: a PromQL value of the pod is within a range, without a
+// break for for_seconds, and the probe succeeds. The query must yield one series per pod, told by its
+// `pod` label.
+struct WarmUpCondition {
+  std::string query;  // Empty: none.
+  Range range;
+  int for_seconds = 0;
+  std::optional<WarmUpProbe> probe;  // httpGet
   bool operator==(const WarmUpCondition&) const = default;
+};
+// Of the pods that take traffic, so many percent more may begin to within interval_seconds, at least one.
+struct SlowStart {
+  int max_percent = 25;
+  int interval_seconds = 10;
+  bool operator==(const SlowStart&) const = default;
 };
 struct Readiness {
   bool gate = true;
   int min_warm_seconds = 0;  // After ContainersReady.
   std::optional<WarmUpCondition> warm_up;
+  std::optional<SlowStart> slow_start;
+  // While no operator leads, the gate of a pod opens so long after ContainersReady (platform of its own:
+  // cli fail-open). Unset: it stays closed.
+  std::optional<int> fail_open_seconds;
   bool operator==(const Readiness&) const = default;
 };
 
@@ -112,13 +150,75 @@ struct IntOrPercent {
   bool is_percent = false;
   bool operator==(const IntOrPercent&) const = default;
 };
+enum class RolloutStrategy { kRolling, kCanary, kBlueGreen, kRecreate };
+
+enum class AnalysisMetricType { kErrorRate, kLatency, kRestarts, kPrometheus };
+// What a new revision is judged by, see rollout/analysis.h.
+struct AnalysisMetric {
+  std::string name;  // Unique within the analysis.
+  AnalysisMetricType type = AnalysisMetricType::kErrorRate;
+  // ErrorRate: by how much its share of failed requests must exceed the stable revision's, in percentage
+  // points, to matter. Latency: by how many percent its quantile must exceed the stable one's.
+  double max_increase = 0;
+  double quantile = 0.99;  // Latency.
+  int max_restarts = 0;    // Restarts: of all containers of the revision's pods.
+  // Prometheus: PromQL that yields one number. Beside $(namespace), $(name) and $(pods) there are
+  // $(newPods) and $(stablePods), regular expressions of pod names.
+  std::string query;
+  Range success;  // Prometheus: within it the measurement is good. Unbounded: unless `failure` says no.
+  Range failure;  // Prometheus: within it the measurement is bad. Unbounded: unless `success` says yes.
+  bool operator==(const AnalysisMetric&) const = default;
+};
+struct Analysis {
+  int interval_seconds = 10;
+  int count = 3;            // Good measurements of each metric that a new revision needs.
+  int failure_limit = 0;    // More bad ones than this end the rollout.
+  int inconclusive_limit = 0;  // More that say neither pause it.
+  int min_requests = 100;   // The built-in metrics judge no revision that has had fewer.
+  std::vector<AnalysisMetric> metrics;
+  bool operator==(const Analysis&) const = default;
+};
+
+// Exactly one of the three is set.
+struct CanaryStep {
+  std::optional<int> set_weight;  // Percent, 0 to 100.
+  bool pause = false;
+  std::optional<int> pause_seconds;  // Unset with pause: until promoted.
+  bool analysis = false;             // Until spec.rollout.analysis has had its count of good measurements.
+  bool operator==(const CanaryStep&) const = default;
+};
+struct Canary {
+  std::vector<CanaryStep> steps;
+  std::string stable_service;  // Empty: none.
+  std::string canary_service;
+  std::string http_route;      // Gateway API: its backendRefs to the two services carry the weights.
+  bool operator==(const Canary&) const = default;
+};
+struct BlueGreen {
+  std::string active_service;
+  std::string preview_service;  // Empty: none.
+  bool auto_promotion = true;   // Else it waits to be promoted before it switches.
+  int scale_down_delay_seconds = 30;
+  bool operator==(const BlueGreen&) const = default;
+};
+enum class DuringBurst { kContinue, kHold };
 struct RolloutSpec {
+  RolloutStrategy strategy = RolloutStrategy::kRolling;
   IntOrPercent max_surge{25, true};
   IntOrPercent max_unavailable{25, true};
   int min_ready_seconds = 0;
   int progress_deadline_seconds = 600;
+  Canary canary;
+  BlueGreen blue_green;
+  std::optional<Analysis> analysis;
+  bool automatic_rollback = true;  // rollback: Automatic | Manual
+  DuringBurst during_burst = DuringBurst::kContinue;
+  bool scale_down_in_flight = false;  // scaleDown: Hold | Allow
+  bool paused = false;                // The rollout stays where it is; scaling goes on.
   bool operator==(const RolloutSpec&) const = default;
 };
+// The PodDisruptionBudget that the operator keeps, named as the app.
+enum class DisruptionBudget { kManaged, kNone };
 
 // When the metrics suddenly ask for threshold_percent of the current count, the scaleUp policies do
 // not apply and nothing is scaled down until that is window_seconds ago (Knative's panic mode).
@@ -154,6 +254,7 @@ struct ScalableAppSpec {
   int max_replicas = 1;
   std::optional<int>
       override_replicas;  // spec.replicas.override: what `kubectl scale` sets; holds the app there.
+  std::optional<WallTime> override_until;  // spec.replicas.overrideUntil: from then on it does not.
   std::vector<MetricSpec> metrics;
   Behavior behavior;
   std::optional<Burst> burst;
@@ -166,6 +267,7 @@ struct ScalableAppSpec {
   int drain_seconds = 5;
   Readiness readiness;
   RolloutSpec rollout;
+  DisruptionBudget disruption_budget = DisruptionBudget::kManaged;
   int interval_seconds = 2;
   int revision_history_limit = 10;
   bool paused = false;           // Neither scales nor rolls out; the gate is still kept.
@@ -251,6 +353,56 @@ struct ScalingHistory {
   bool operator==(const ScalingHistory&) const = default;
 };
 
+enum class RolloutPhase { kHealthy, kProgressing, kPaused, kDegraded };
+enum class Verdict { kNone, kSuccessful, kFailed, kInconclusive };
+// What one metric of the analysis has said of the updated revision so far.
+struct AnalysisMetricStatus {
+  std::string name;
+  std::string value;  // Of the last measurement, for a person: "5.1% of 213 requests, stable 0.1% of 840".
+  Verdict last = Verdict::kNone;
+  int measurements = 0;  // That judged anything.
+  int successful = 0;    // Since the present step began.
+  int failed = 0;
+  int inconclusive = 0;
+  bool operator==(const AnalysisMetricStatus&) const = default;
+};
+// What was counted of one side since the analysis began; old counts fade.
+struct RevisionEvidence {
+  double requests = 0;
+  double errors = 0;
+  double busy_seconds = 0;  // Sum of the response times.
+  double cpu_seconds = 0;   // While it had those requests.
+  std::vector<double> buckets;  // Requests by response time, of the histogram's bounds in order; not cumulated.
+  bool operator==(const RevisionEvidence&) const = default;
+};
+struct AnalysisStatus {
+  std::optional<WallTime> measured_at;  // The last time; absent: not yet.
+  std::vector<AnalysisMetricStatus> metrics;
+  std::vector<double> bounds;  // Of the buckets, seconds.
+  RevisionEvidence updated;
+  RevisionEvidence stable;
+  std::string message;  // For a person.
+  bool operator==(const AnalysisStatus&) const = default;
+};
+struct RolloutStatus {
+  RolloutPhase phase = RolloutPhase::kHealthy;
+  std::string revision;  // That all of this is about; another updated revision begins anew.
+  std::optional<WallTime> started_at;
+  int step = 0;          // Of the strategy's steps; as many as there are: past the last one.
+  std::optional<WallTime> step_started_at;
+  int weight = 0;        // Percent of the traffic, or of the replicas, that the updated revision has.
+  std::optional<WallTime> switched_at;   // BlueGreen: the active service has the updated revision since then.
+  std::optional<WallTime> available_at;  // Every wanted replica was of the updated revision and available.
+  std::string pause_reason;  // CamelCase word, with phase kPaused.
+  // The revision failed and is not tried again: why, and since when.
+  std::string failure_reason;  // CamelCase word; empty: it did not.
+  std::string failure_message;
+  std::optional<WallTime> failed_at;
+  AnalysisStatus analysis;
+  std::string message;  // Where it is, for a person.
+  bool operator==(const RolloutStatus&) const = default;
+};
+
 struct ScalableAppStatus {
   std::int64_t observed_generation = 0;
   std::string selector;  // For the scale subresource: "scalableapp.io/name=web".
@@ -264,6 +416,7 @@ struct ScalableAppStatus {
   std::string current_revision;  // The last one that was rolled out completely.
   std::string updated_revision;  // The one that spec.template asks for.
   int collision_count = 0;
+  RolloutStatus rollout;
   std::vector<MetricStatus> metrics;
   std::optional<LastDecision> last_decision;
   std::optional<WallTime> last_scale_time;

@@ -100,9 +100,16 @@ Result<Pod> decode_pod(const json& object) {
   if (const auto ejected = annotations.find(kEjectionAnnotation); ejected != annotations.end()) {
     pod.ejection = decode_ejection(ejected->second);
   }
+  if (const auto after = annotations.find(kFailOpenAnnotation); after != annotations.end()) {
+    const std::string with_space = " " + after->second;
+    std::string_view rest(with_space);
+    pod.fail_open_seconds = take_count(rest);
+  }
   pod.metadata.annotations.clear();
   const json& spec = child(object, "spec");
   const json& status = child(object, "status");
+  pod.node = text(spec, "nodeName");
+  pod.ip = text(status, "podIP");
   pod.phase = text(status, "phase");
   for (const json& gate : child(spec, "readinessGates")) {
     if (text(gate, "conditionType") == kWarmGate) pod.has_warm_gate = true;
@@ -136,6 +143,19 @@ Result<Pod> decode_pod(const json& object) {
   pod.cpu_request_cores = cpu_request_cores(spec);
   pod.trouble = trouble_of(status);
   return pod;
+}
+
+Result<Node> decode_node(const json& object) {
+  auto meta = decode_meta(object);
+  if (!meta) return tl::unexpected(meta.error());
+  Node node{.metadata = std::move(*meta)};
+  if (const auto zone = node.metadata.labels.find(kZoneLabel); zone != node.metadata.labels.end()) {
+    node.zone = zone->second;
+  }
+  node.metadata.labels.clear();
+  node.metadata.annotations.clear();
+  node.unschedulable = boolean(child(object, "spec"), "unschedulable");
+  return node;
 }
 
 Result<ReplicaSet> decode_replica_set(const json& object) {

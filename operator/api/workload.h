@@ -35,8 +35,24 @@ inline constexpr const char* kOutlierReason = "Outlier";
 inline constexpr const char* kDrainCancelledReason = "DrainCancelled";
 inline constexpr const char* kOutlierRetryReason = "OutlierRetry";
 
+// How a pod says, for the time when no operator leads, after how many seconds its gate opens.
+inline constexpr const char* kFailOpenAnnotation = "scalableapp.io/fail-open-seconds";
+// Where a node says its zone (well-known label of Kubernetes).
+inline constexpr const char* kZoneLabel = "topology.kubernetes.io/zone";
+
+struct Node {
+  ObjectMeta metadata;  // Without labels and annotations.
+  std::string zone;     // Empty: none.
+  bool unschedulable = false;  // Cordoned: its pods are about to be moved.
+  bool operator==(const Node&) const = default;
+};
+Result<Node> decode_node(const nlohmann::json& object);
+
 struct Pod {
   ObjectMeta metadata;  // Labels: only kAppLabel, kRevisionLabel. Annotations: none.
+  std::string node;     // Name of its node; empty: not scheduled yet.
+  std::string ip;       // Empty: none yet.
+  std::optional<int> fail_open_seconds;
   std::string phase;    // "Pending", "Running", "Succeeded", "Failed".
   bool has_warm_gate = false;  // spec.readinessGates names kWarmGate.
   bool containers_ready = false;

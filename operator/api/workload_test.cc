@@ -19,7 +19,7 @@ Pod pod_of(const char* status) {
 TEST(Pod, KeepsTheSliceThatTheOperatorUses) {
   const auto pod = decode_pod(json::parse(R"({
     "metadata":{"name":"web-r1-x","namespace":"demo","uid":"u","labels":{"team":"shop","scalableapp.io/name":"web","scalableapp.io/revision":"r1"},
-      "annotations":{"a":"b"},"managedFields":[{}]},
+      "annotations":{"a":"b","scalableapp.io/fail-open-seconds":"30"},"managedFields":[{}]},
     "spec":{"nodeName":"n1","readinessGates":[{"conditionType":"scalableapp.io/warm"}],
       "containers":[{"name":"c","resources":{"requests":{"cpu":"250m"}}}]},
     "status":{"phase":"Running","podIP":"10.0.0.7","startTime":"2026-01-31T12:00:00Z",
@@ -34,6 +34,9 @@ TEST(Pod, KeepsTheSliceThatTheOperatorUses) {
                               .namespace_name = "demo",
                               .uid = "u",
                               .labels = {{kAppLabel, "web"}, {kRevisionLabel, "r1"}}},
+                 .node = "n1",
+                 .ip = "10.0.0.7",
+                 .fail_open_seconds = 30,
                  .phase = "Running",
                  .has_warm_gate = true,
                  .containers_ready = true,
@@ -48,6 +51,13 @@ TEST(Pod, KeepsTheSliceThatTheOperatorUses) {
   EXPECT_EQ(*pod, want);
   EXPECT_FALSE(pod->terminating());
   EXPECT_FALSE(pod->finished());
+}
+
+TEST(Node, IsItsZoneAndWhetherItIsCordoned) {
+  const auto node = decode_node(json::parse(R"({"metadata":{"name":"n1","labels":{"topology.kubernetes.io/zone":"a","x":"y"}},
+    "spec":{"unschedulable":true}})"));
+  ASSERT_TRUE(node);
+  EXPECT_EQ(*node, (Node{.metadata = {.name = "n1"}, .zone = "a", .unschedulable = true}));
 }
 
 TEST(Pod, WhatIsNotTrueIsFalseAndHasNoTime) {

@@ -10,7 +10,7 @@ namespace scalableapp::rollout {
 namespace {
 
 bool warm_enough(const api::WarmUpCondition& condition, double value) {
-  return (!condition.at_least || value >= *condition.at_least) && (!condition.at_most || value <= *condition.at_most);
+  return condition.range.contains(value);
 }
 
 // A container restarted and was ready again before anybody looked. The gate never opens before the

@@ -46,7 +46,7 @@ TEST(Gates, OpenWhenContainersAreReadyAndEverythingElseHolds) {
   };
   const api::Readiness plain;
   const api::Readiness wait{.min_warm_seconds = 30};
-  const api::Readiness query{.warm_up = api::WarmUpCondition{.query = "q", .at_least = 1}};
+  const api::Readiness query{.warm_up = api::WarmUpCondition{.query = "q", .range = {.at_least = 1}}};
   const api::Readiness off{.gate = false};
   api::Pod ungated = pod(true, false), terminating = pod(true, false);
   ungated.has_warm_gate = false;
@@ -86,7 +86,7 @@ TEST(Gates, OpenWhenContainersAreReadyAndEverythingElseHolds) {
 }
 
 TEST(Gates, PodsThatRestartedUnseenWarmUpAgainWhileHalfOfTheAppServes) {
-  const api::Readiness query{.warm_up = api::WarmUpCondition{.query = "q", .at_least = 1}};
+  const api::Readiness query{.warm_up = api::WarmUpCondition{.query = "q", .range = {.at_least = 1}}};
   const api::Readiness wait{.min_warm_seconds = 30};
   std::vector<std::shared_ptr<const api::Pod>> pods;
   std::map<std::string, double> low;
@@ -106,7 +106,7 @@ TEST(Gates, PodsThatRestartedUnseenWarmUpAgainWhileHalfOfTheAppServes) {
 }
 
 TEST(Gates, AValueIsAwaitedOnlyWhereItCanChangeAGate) {
-  const api::Readiness query{.warm_up = api::WarmUpCondition{.query = "q", .at_least = 1}};
+  const api::Readiness query{.warm_up = api::WarmUpCondition{.query = "q", .range = {.at_least = 1}}};
   EXPECT_TRUE(awaits_warm_up_value(query, pod(true, false)));
   EXPECT_TRUE(awaits_warm_up_value(query, restarted_pod()));
   EXPECT_FALSE(awaits_warm_up_value(query, pod(true, true)));

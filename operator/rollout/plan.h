@@ -1,22 +1,33 @@
-// Which revision gets how many pods, and the next steps there. Pure: (now, what exists, how many are
-// wanted) -> actions. Knows one strategy, Rolling; does no IO and remembers nothing: each call starts
-// from the ReplicaSets and pods as they are, so a crash after any action costs nothing.
+// Which revision gets how many pods, how much of the traffic, and the next steps there. Pure:
+// (now, what exists, how many are wanted, where the rollout is) -> actions, routing, where it is then.
+// Does no IO; what it has to remember is api::RolloutStatus, which is written before the actions are
+// carried out. A crash after any write costs nothing: the next call starts from what there is.
 //
-//   phase      when                                            what happens
-//   Complete   only the updated revision has pods              it is scaled to the wanted count
-//   Creating   the updated revision has no ReplicaSet          old up if load rose, then it is created, sized
-//                                                              by what surge allows
-//   Rolling    old revisions have pods                         new up, old down, within the two bounds
-//   Stuck      no pod of it got ready for the deadline, or     bounds still hold, and maxUnavailable counts
-//              its ReplicaSet is refused                       as 0: nothing is lent to what gives nothing back
-//   Paused     spec.paused or spec.dryRun                      nothing
+// The goal is the updated revision (of spec.template), or the current one (the last that was rolled out
+// completely: "stable") where the updated one has failed or was aborted. A strategy says how many pods
+// of each revision are wanted at the moment, mover.h takes the ReplicaSets there:
+//
+//   Rolling     all of the goal; old pods go as new ones become available
+//   Canary      the share that the present step's weight says, by replicas, or, with an HTTPRoute, by its
+//               backendRefs while the stable revision stays at full size; past the last step all
+//   BlueGreen   all of both; then the active Service switches, then the old ones go
+//   Recreate    none of the old, and when they are gone all of the goal
 //
 // The two bounds, as apps/v1 Deployment has them, on the count wanted *now*:
-//   pods asked for <= wanted + maxSurge (percent rounds up)
-//   available      >= wanted - maxUnavailable (percent rounds down; 1 if both would be 0)
-// Pods that drain count as gone, as terminating ones do. A pod is available when it serves (Ready, warm gate included) and has for minReadySeconds.
-// A burst during a rollout goes to the new revision once it has an available pod, before that to the
-// old one: capacity is never bet on pods nobody has seen serve.
+//   pods asked for <= wanted + maxSurge (percent rounds up); not for BlueGreen, an HTTPRoute, and on the way
+//   back, where the stable revision comes up at once
+//   available      >= wanted - maxUnavailable (percent rounds down; 1 if both would be 0); not for Recreate
+// Pods that drain count as gone, as terminating ones do. A pod is available when it serves (Ready, warm
+// gate included) and has for minReadySeconds. A count that rises during a rollout goes to revisions that
+// have available pods: capacity is never bet on pods nobody has seen serve.
+//
+// It ends by itself, and goes back to the stable revision (with automatic_rollback; else it stays where it is
+// and says so), when the analysis failed (analysis.h), when a pod of the updated revision crash-loops, when
+// nothing got ready for progressDeadlineSeconds, or when its ReplicaSet is refused for so long. Without a
+// stable revision there is nothing to go back to.
+//
+// Node drains: pods on a node that is cordoned are replaced before they go, within maxSurge (at least one),
+// while no rollout is in flight.
 #pragma once
 
 #include <optional>
@@ -34,6 +45,7 @@ struct PodFacts {
   bool serving = false;
   std::optional<WallTime> ready_since;
   bool terminating = false;  // Or draining (scale_down.h): on its way out.
+  bool leaving = false;      // Its node is cordoned.
   std::string trouble;  // In the kubelet's words; empty: none.
   int restart_count = 0;
   WallTime created{};
@@ -52,13 +64,27 @@ struct RevisionState {
   std::vector<PodFacts> pods;
 };
 
+// What people ask for by annotations (api::kPromoteAnnotation and others), as far as it is about this
+// updated revision.
+struct Controls {
+  std::optional<int> promote_past;  // This step, and those before it.
+  bool promote_fully = false;
+  bool abort = false;
+  std::optional<WallTime> retry_of;  // A failure before this time is forgotten.
+  bool operator==(const Controls&) const = default;
+};
+Controls controls_of(const api::ObjectMeta& app, const std::string& updated_revision);
+
 struct RolloutInput {
   const api::ScalableAppSpec& spec;
   int desired_replicas = 0;
+  bool in_burst = false;
   std::string updated_revision;
-  std::string current_revision;
+  std::string current_revision;  // Empty: nothing was ever rolled out.
   bool is_refused = false;  // The API server will not have the updated revision's ReplicaSet.
   std::vector<RevisionState> revisions;
+  api::RolloutStatus state;  // With what the analysis has said until now.
+  Controls controls;
 };
 
 struct CreateReplicaSet {
@@ -83,15 +109,42 @@ struct DeleteReplicaSet {
 };
 using Action = std::variant<CreateReplicaSet, ScaleReplicaSet, DeleteReplicaSet>;
 
+// Where traffic should go, for the Services and the HTTPRoute that the strategy names. To be brought about
+// before the actions.
+struct Routing {
+  std::string stable_revision;   // Of stableService or activeService; empty: leave it alone.
+  std::string updated_revision;  // Of canaryService or previewService; empty: leave it alone.
+  std::optional<int> weight;     // Percent for canaryService in the HTTPRoute, the rest for stableService.
+  bool operator==(const Routing&) const = default;
+};
+
+// What has just become of the rollout, to be told once.
+struct Note {
+  bool is_warning = false;
+  std::string reason;
+  std::string message;
+  bool operator==(const Note&) const = default;
+};
+
 struct RolloutPlan {
   std::vector<Action> actions;  // In the order to carry them out.
+  Routing routing;
+  api::RolloutStatus state;     // To be written before anything is carried out.
+  std::vector<Note> notes;
   bool in_flight = false;
+  bool is_complete = false;     // The updated revision is, from now on, the current one.
   api::Condition progressing;           // Time unset.
   std::optional<WallTime> next_check;   // When time alone changes the plan.
 };
 
-// True while old revisions still have replicas or live pods beside (or instead of) the updated one.
+// True while old revisions still have replicas or live pods beside (or instead of) the updated one, or
+// the updated one has not proved itself yet.
 bool in_flight(const RolloutInput& input);
+// While a rollout is in flight serving pods are not scaled down, unless spec.rollout.scaleDown allows it; one that
+// waits for a person, or cannot go on, holds nothing.
+bool holds_scale_down(WallTime now, const RolloutInput& input);
+// The revisions whose pods carry the app's load; pods of others (a preview) are not measured.
+bool carries_load(const RolloutInput& input, const std::string& revision);
 
 // maxSurge and maxUnavailable of `desired`, resolved as Deployment does.
 struct Bounds {

@@ -1,0 +1,64 @@
+// Whether a new revision is as good as the one before it, from what both did at the same time. Pure: adds one
+// measurement at a time to api::AnalysisStatus and says what follows from all of them.
+//
+// ErrorRate and Latency compare counts: of failed requests, and of requests slower than a bound of the
+// histogram near the stable revision's quantile. A share that is higher by chance is not worse: a measurement
+// is bad only where Fisher's exact test (R. A. Fisher, 1922; one-sided, on all requests since the
+// analysis began) is significant, and the difference is at least AnalysisMetric::max_increase. The n-th look
+// may be wrong with a probability of kFalseAlarms * 6 / (pi^2 n^2), so that over a whole rollout, however
+// long, a metric takes a revision that is as good as the stable one for worse with a probability of
+// kFalseAlarms at most, if requests are independent (alpha spending; the sum of 1/n^2 is pi^2/6, and
+// the union bound).
+// Restarts and Prometheus values are bare thresholds.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/api/scalable_app.h"
+#include "operator/base/time.h"
+
+namespace scalableapp::rollout {
+
+inline constexpr double kFalseAlarms = 0.01;
+
+// What one interval has shown.
+struct Measurement {
+  WallTime at{};
+  // Of the interval only. bounds is empty, and nothing is counted, where the app's pods do not expose the
+  // metrics for it.
+  std::vector<double> bounds;  // Seconds, ascending; buckets have one more element than it.
+  api::RevisionEvidence updated;
+  api::RevisionEvidence stable;
+  int restarts = 0;                          // Of the updated revision's pods, in all.
+  std::map<std::string, double> values;      // Prometheus metrics by name.
+  std::map<std::string, std::string> missing;  // Or why there is none. "" is what is counted.
+};
+
+// When the next measurement is due; at once if there was none.
+WallTime next_measurement(const api::Analysis& analysis, const api::AnalysisStatus& status, WallTime now);
+
+// `status` with the measurement added and judged.
+api::AnalysisStatus measure(const api::Analysis& analysis, const Measurement& measurement, api::AnalysisStatus status);
+// A step of the rollout begins: it counts its own good measurements. What was counted of requests stays.
+void begin_step(api::AnalysisStatus& status);
+
+struct Outcome {
+  api::Verdict verdict = api::Verdict::kNone;  // kNone: it goes on.
+  std::string message;  // For a person: the metric, its value, and what it should be.
+};
+// Failed: a metric has more bad measurements than failureLimit. Inconclusive: more such than
+// inconclusiveLimit. Successful: each has `count` good ones in this step.
+Outcome outcome(const api::Analysis& analysis, const api::AnalysisStatus& status);
+
+// What a request costs in the updated revision, as a multiple of what it costs in the stable one.
+struct CapacityChange {
+  std::optional<double> cpu;   // CPU seconds a request.
+  std::optional<double> busy;  // Response time a request.
+};
+// Unset where either side has had fewer than `min_requests`.
+CapacityChange capacity_change(const api::AnalysisStatus& status, int min_requests);
+
+}  // namespace scalableapp::rollout
