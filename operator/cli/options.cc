@@ -39,6 +39,14 @@ Result<void> set_choice(std::string& target, const std::string& name, const std:
               fmt::format("--{}={}: must be one of {}", name, value, fmt::join(choices, ", ")));
 }
 
+Result<void> set_flag(bool& target, const char* name, const std::string& value) {
+  if (value != "true" && value != "false") {
+    return fail(ErrorCode::kInvalid, fmt::format("--{}={}: must be true or false", name, value));
+  }
+  target = value == "true";
+  return {};
+}
+
 std::vector<Flag> flags_of(OperatorOptions& options) {
   auto& manager = options.manager;
   const auto text = [](std::string& target) {
@@ -60,13 +68,9 @@ std::vector<Flag> flags_of(OperatorOptions& options) {
          return {};
        }},
       {"leader-elect", "Lead by a Lease (default true); false for a single process.",
-       [&manager](const std::string& value) -> Result<void> {
-         if (value != "true" && value != "false") {
-           return fail(ErrorCode::kInvalid, fmt::format("--leader-elect={}: must be true or false", value));
-         }
-         manager.leader_election = value == "true";
-         return {};
-       }},
+       [&manager](const std::string& value) { return set_flag(manager.leader_election, "leader-elect", value); }},
+      {"watch-nodes", "Look at nodes, for zones and drains (default true); false without the right to list them.",
+       [&manager](const std::string& value) { return set_flag(manager.watch_nodes, "watch-nodes", value); }},
       {"lease-name", "Name of the Lease (default \"scalableapp-operator\"); processes with the same one take turns.", text(manager.lease_name)},
       {"lease-namespace", "Namespace of the Lease (default \"default\").", text(manager.lease_namespace)},
       {"identity", "Name of this process in the Lease; default: $POD_NAME, else host and process id.", text(manager.identity)},

@@ -67,11 +67,29 @@ scaling::PodState to_state(const api::Pod& pod) {
           .cpu_request_cores = pod.cpu_request_cores};
 }
 
-rollout::PodFacts to_facts(const api::Pod& pod) {
+rollout::Topology topology_of(const rollout::Pods& pods, const kube::Store<api::Node>* nodes) {
+  rollout::Topology topology;
+  if (nodes == nullptr) return topology;
+  for (const auto& pod : pods) {
+    if (pod->node.empty() || topology.contains(pod->node)) continue;
+    if (const auto node = nodes->get({"", pod->node})) {
+      topology[pod->node] = {.zone = node->zone, .leaving = node->unschedulable};
+    }
+  }
+  return topology;
+}
+
+bool is_leaving(const api::Pod& pod, const rollout::Topology& topology) {
+  const auto node = topology.find(pod.node);
+  return node != topology.end() && node->second.leaving;
+}
+
+rollout::PodFacts to_facts(const api::Pod& pod, const rollout::Topology& topology) {
   return {.name = pod.metadata.name,
           .serving = pod.ready && !is_going(pod),
           .ready_since = pod.ready_since,
           .terminating = is_going(pod),
+          .leaving = is_leaving(pod, topology),
           .trouble = pod.trouble,
           .restart_count = pod.restart_count,
           .created = pod.metadata.creation_time,
@@ -126,7 +144,7 @@ rollout::RevisionState to_revision(const api::ReplicaSet& replica_set, const Sna
     // A finished pod (evicted, say) will neither serve nor go by itself: its ReplicaSet counts it
     // no more and has made another one.
     if (pod->finished() || !api::is_controlled_by(pod->metadata, revision.uid)) continue;
-    revision.pods.push_back(to_facts(*pod));
+    revision.pods.push_back(to_facts(*pod, snapshot.topology));
   }
   return revision;
 }
@@ -351,6 +369,7 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
     if (ours) snapshot.pods.push_back(std::move(pod));
   }
   snapshot.pods = memory.pending.overlay(std::move(snapshot.pods), parts_.clock.monotonic_now());
+  snapshot.topology = topology_of(snapshot.pods, parts_.nodes);
 
   const api::ScalableAppSpec& spec = snapshot.app->spec;
   for (const auto& metric : spec.metrics) {

@@ -57,6 +57,8 @@ class AppReconciler {
     metrics::MetricSource& metrics;
     kube::EventRecorder& events;
     metrics::Exporter& exporter;
+    // Where pods are; null: not known.
+    const kube::Store<api::Node>* nodes = nullptr;
     // What forecasts are made from; null: the newest samples only.
     metrics::LoadHistory* load_history = nullptr;
     // Whether other apps wait for a worker; none: they never do.
