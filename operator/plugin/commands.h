@@ -39,5 +39,6 @@ Runnable tune_command();
 Runnable backtest_command();
 Runnable explain_command();
 Runnable decide_command();
+Runnable rehearse_command();
 
 }  // namespace scalableapp::plugin
