@@ -13,6 +13,7 @@
 
 #include "operator/api/revision.h"
 #include "operator/controller/pod_writes.h"
+#include "operator/controller/rollout_look.h"
 #include "operator/controller/status.h"
 #include "operator/metrics/details.h"
 #include "operator/metrics/promql.h"
@@ -45,60 +46,25 @@ constexpr milliseconds kFirstRetry{1000};
 constexpr milliseconds kSlowestRetry{60000};
 constexpr const char* kCreateError = "ReplicaSetCreateError";
 constexpr const char* kScaleError = "ReplicaSetScaleError";
+constexpr const char* kTrafficNotRouted = "TrafficNotRouted";
 
 std::string text_of(const api::ObjectKey& key) { return api::to_string(key); }
 
-// On its way out: nothing is expected of it any more.
-bool is_going(const api::Pod& pod) { return pod.terminating() || pod.draining(); }
-
-scaling::PodState to_state(const api::Pod& pod) {
+// has_load: of a revision that the app's traffic goes to.
+scaling::PodState to_state(const api::Pod& pod, bool has_load) {
   return {.name = pod.metadata.name,
           .serving = pod.ready && !is_going(pod),
           .containers_ready = pod.containers_ready,
           .terminating = is_going(pod),
           .finished = pod.finished(),
           .pending = pod.phase == "Pending",
-          .set_aside = pod.set_aside_since.has_value(),
+          .set_aside = pod.set_aside_since.has_value() || !has_load,
           .ready_since = pod.ready_since,
           .unready_since = pod.unready_since,
           // Unset: its Ready tells nothing of how long a new pod takes.
           .created = pod.returned ? std::nullopt : std::optional(pod.metadata.creation_time),
           .started_at = pod.started_at,
           .cpu_request_cores = pod.cpu_request_cores};
-}
-
-rollout::Topology topology_of(const rollout::Pods& pods, const kube::Store<api::Node>* nodes) {
-  rollout::Topology topology;
-  if (nodes == nullptr) return topology;
-  for (const auto& pod : pods) {
-    if (pod->node.empty() || topology.contains(pod->node)) continue;
-    if (const auto node = nodes->get({"", pod->node})) {
-      topology[pod->node] = {.zone = node->zone, .leaving = node->unschedulable};
-    }
-  }
-  return topology;
-}
-
-bool is_leaving(const api::Pod& pod, const rollout::Topology& topology) {
-  const auto node = topology.find(pod.node);
-  return node != topology.end() && node->second.leaving;
-}
-
-rollout::PodFacts to_facts(const api::Pod& pod, const rollout::Topology& topology) {
-  return {.name = pod.metadata.name,
-          .serving = pod.ready && !is_going(pod),
-          .ready_since = pod.ready_since,
-          .terminating = is_going(pod),
-          .leaving = is_leaving(pod, topology),
-          .trouble = pod.trouble,
-          .restart_count = pod.restart_count,
-          .created = pod.metadata.creation_time,
-          .unready_since = pod.unready_since};
-}
-
-std::string label_or_empty(const api::ObjectMeta& metadata, const char* name) {
-  const auto found = metadata.labels.find(name);
-  return found == metadata.labels.end() ? std::string{} : found->second;
 }
 
 kube::Event event_of(const api::ScalableApp& app, kube::EventType type, std::string reason, std::string message) {
@@ -128,25 +94,6 @@ std::optional<api::SizeChange> change_in_one_write(const rollout::RolloutPlan& p
   const auto* scale = std::get_if<rollout::ScaleReplicaSet>(&plan.actions[0]);
   if (scale == nullptr || scale->to != decision.replicas) return std::nullopt;
   return api::SizeChange{.time = *status.last_scale_time, .from = decision.from, .to = decision.replicas};
-}
-
-rollout::RevisionState to_revision(const api::ReplicaSet& replica_set, const Snapshot& snapshot) {
-  rollout::RevisionState revision{
-      .revision = label_or_empty(replica_set.metadata, api::kRevisionLabel),
-      .name = replica_set.metadata.name,
-      .uid = replica_set.metadata.uid,
-      .resource_version = replica_set.metadata.resource_version,
-      .spec_replicas = rollout::kept_replicas(replica_set, snapshot.pods),
-      .created = replica_set.metadata.creation_time,
-      .failure = replica_set.failure,
-      .failure_since = replica_set.failure_since};
-  for (const auto& pod : snapshot.pods) {
-    // A finished pod (evicted, say) will neither serve nor go by itself: its ReplicaSet counts it
-    // no more and has made another one.
-    if (pod->finished() || !api::is_controlled_by(pod->metadata, revision.uid)) continue;
-    revision.pods.push_back(to_facts(*pod, snapshot.topology));
-  }
-  return revision;
 }
 
 const std::string* revision_to_create(const rollout::RolloutPlan& plan) {
@@ -189,6 +136,7 @@ struct AppReconciler::Memory {
   WallTime observing_since{};
   PendingWrites pending;
   api::ScalingHistory history;      // Ahead of status.history, never behind it.
+  api::RolloutStatus rollout;       // Likewise, but by what was counted of requests only.
   api::ScalableAppStatus written;   // The status as we last wrote or first read it.
   std::string read_version;         // The app's resourceVersion when we last looked.
   WallTime last_status_write{};
@@ -200,6 +148,7 @@ struct AppReconciler::Memory {
   std::pair<std::int64_t, int> named{-1, 0};  // The generation and collision count they are of.
   std::int64_t subscribed_generation = -1;
   bool samples_warm_up = false;
+  std::vector<metrics::Query> of_analysis;
   MonotonicTime subscribed_at{};
   scaling::Foresight foresight;
   bool metrics_lost = false;        // As events told it.
@@ -217,6 +166,9 @@ struct AppReconciler::Memory {
     bool is_told = false;  // In status.
   };
   std::optional<Refusal> refusal;
+  TrafficMemory traffic;
+  std::string traffic_problem;  // As events and the condition tell it.
+  std::string dearer_revision;  // To be told: what the updated revision's requests cost.
 
   // What /debug/decisions shows: the newest one is rendered only if asked for.
   struct Decided {
@@ -241,6 +193,7 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
     memory->uid = app.metadata.uid;
     memory->observing_since = parts_.clock.wall_now();
     memory->history = app.status.history;
+    memory->rollout = app.status.rollout;
     memory->written = app.status;
     memory->last_status_write = memory->observing_since;
     memory->metrics_lost = metrics_lost(app.status).value_or(false);
@@ -256,6 +209,7 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
   if (is_news && !memory->pending.has_written_app() && !(memory->written == app.status)) {
     memory->written = app.status;
     memory->history = app.status.history;
+    memory->rollout = app.status.rollout;
     memory->owes_status = false;
   }
   return memory;
@@ -299,16 +253,17 @@ Result<std::string> AppReconciler::decisions_json(const api::ObjectKey& key) con
   return fmt::format("[{}]\n", text);
 }
 
-void AppReconciler::subscribe_metrics(const Snapshot& snapshot, Memory& memory) {
+void AppReconciler::subscribe_metrics(const Snapshot& snapshot, const rollout::RolloutInput& input, Memory& memory) {
   const api::ScalableApp& app = *snapshot.app;
   const bool warm_up = std::ranges::any_of(snapshot.pods, [&](const auto& pod) {
     return rollout::awaits_warm_up_value(app.spec.readiness, *pod);
   });
-  if (memory.subscribed_generation == app.metadata.generation &&
-      memory.samples_warm_up == warm_up) {
+  const api::ObjectKey key = app.metadata.key();
+  std::vector<metrics::Query> of_analysis = analysis_queries(input, key);
+  if (memory.subscribed_generation == app.metadata.generation && memory.samples_warm_up == warm_up &&
+      memory.of_analysis == of_analysis) {
     return;
   }
-  const api::ObjectKey key = app.metadata.key();
   std::vector<metrics::Query> queries;
   for (const auto& metric : app.spec.metrics) {
     queries.push_back(metrics::query_of(metric, key, app.spec.interval_seconds));
@@ -321,7 +276,9 @@ void AppReconciler::subscribe_metrics(const Snapshot& snapshot, Memory& memory) 
                        .interval = seconds{1},
                        .per_pod = true});
   }
+  queries.insert(queries.end(), of_analysis.begin(), of_analysis.end());
   parts_.metrics.subscribe(key, queries);
+  memory.of_analysis = std::move(of_analysis);
   if (memory.subscribed_generation != app.metadata.generation) {
     memory.subscribed_at = parts_.clock.monotonic_now();
     if (parts_.load_history != nullptr) {
@@ -541,6 +498,47 @@ Result<void> AppReconciler::act(const Snapshot& snapshot, const rollout::Rollout
   return {};
 }
 
+// Where traffic goes. What is missing for it is told once.
+Result<TrafficState> AppReconciler::route(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory) {
+  const api::ScalableApp& app = *snapshot.app;
+  if (app.spec.paused || app.spec.dry_run) return TrafficState{};
+  auto state = route_traffic(parts_.client, parts_.clock.monotonic_now(), app, plan.routing, memory.traffic);
+  if (!state) return state;
+  if (std::exchange(memory.traffic_problem, state->problem) != state->problem) {
+    if (!state->problem.empty()) warn(app, kTrafficNotRouted, state->problem);
+    state->next = kSoonest;  // For the condition.
+  }
+  return state;
+}
+
+// What a rollout needs beyond its own progress: traffic that follows, and as much capacity as before.
+void AppReconciler::add_rollout_conditions(WallTime now, const rollout::RolloutInput& input, Memory& memory,
+                                           api::ScalableAppStatus& status) {
+  const auto add = [&](api::Condition condition) {
+    condition.observed_generation = status.observed_generation;
+    condition.last_transition_time = now;
+    api::set_condition(status.conditions, std::move(condition));
+  };
+  if (!(traffic_targets(input.spec.rollout) == TrafficTargets{})) {
+    const bool is_routed = memory.traffic_problem.empty();
+    add({.type = "TrafficRouted",
+         .status = is_routed ? api::ConditionStatus::kTrue : api::ConditionStatus::kFalse,
+         .reason = is_routed ? "Routed" : kTrafficNotRouted,
+         .message = is_routed ? "the Services of spec.rollout select the revisions that they should" : memory.traffic_problem});
+  } else {
+    std::erase_if(status.conditions, [](const auto& condition) { return condition.type == "TrafficRouted"; });
+  }
+  if (auto capacity = capacity_condition(input, status.desired_replicas)) {
+    const auto* before = api::find_condition(status.conditions, capacity->type);
+    if (capacity->status == api::ConditionStatus::kFalse && (before == nullptr || before->reason != capacity->reason)) {
+      memory.dearer_revision = capacity->message;
+    }
+    add(std::move(*capacity));
+  } else if (input.state.phase == api::RolloutPhase::kHealthy) {
+    std::erase_if(status.conditions, [](const auto& condition) { return condition.type == "RevisionCapacity"; });
+  }
+}
+
 // Whether a status that is due waits a little longer because other apps wait for their turn.
 bool AppReconciler::makes_way(Memory& memory) {
   if (!parts_.is_behind || !parts_.is_behind()) return false;
@@ -632,6 +630,16 @@ void AppReconciler::announce(WallTime now, const Snapshot& snapshot, const rollo
     }
     memory.progress_reason = plan.progressing.reason;
   }
+  if (const std::string news = std::exchange(memory.dearer_revision, {}); !news.empty()) {
+    warn(app, "RevisionNeedsMoreCapacity", news);
+  }
+  for (const rollout::Note& told : plan.notes) {
+    if (told.is_warning) {
+      warn(app, told.reason, told.message);
+    } else {
+      note(app, told.reason, told.message);
+    }
+  }
 
   std::lock_guard lock(memory.records_mutex);
   const bool same = memory.latest && memory.latest->decision.from == decision.from &&
@@ -676,7 +684,9 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     if (pods.error) return tl::unexpected(*pods.error);
     return pods.next;
   }
-  subscribe_metrics(snapshot, *memory);
+  rollout::RolloutInput input = rollout_input(
+      snapshot, memory->rollout, memory->refusal && memory->refusal->revision == snapshot.updated_revision);
+  subscribe_metrics(snapshot, input, *memory);
   // Each interval's samples wake the app; the timer is for when they do not come.
   const milliseconds interval = seconds{app->spec.interval_seconds};
   milliseconds next = app->spec.metrics.empty() ? interval : 3 * interval;
@@ -688,26 +698,25 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     return std::min(next, pods.next);
   }
   for (const auto& replica_set : snapshot.replica_sets) {
-    if (label_or_empty(replica_set->metadata, api::kRevisionLabel) == snapshot.updated_revision &&
+    if (revision_of(replica_set->metadata) == snapshot.updated_revision &&
         !replica_set->template_hash.empty() && replica_set->template_hash != memory->template_hash) {
       if (auto done = avoid_collision(snapshot, *memory); !done) return tl::unexpected(done.error());
     }
   }
 
   // --- decide -------------------------------------------------------------------------------------
-  rollout::RolloutInput input{.spec = app->spec,
-                              .updated_revision = snapshot.updated_revision,
-                              .current_revision = memory->written.current_revision,
-                              .is_refused = memory->refusal && memory->refusal->revision == snapshot.updated_revision};
+  if (const auto measurement = new_measurement(
+          now, input, key, [&](const std::string& id) { return parts_.metrics.latest(key, id); })) {
+    input.state.analysis = rollout::measure(analysis_of(app->spec), *measurement, std::move(input.state.analysis));
+  }
   scaling::Observation observation{.readings = snapshot.readings,
                                    .observing_since = memory->observing_since};
-  for (const auto& replica_set : snapshot.replica_sets) {
-    observation.current_replicas += replica_set->spec_replicas;
-    input.revisions.push_back(to_revision(*replica_set, snapshot));
+  for (const auto& replica_set : snapshot.replica_sets) observation.current_replicas += replica_set->spec_replicas;
+  for (const auto& pod : snapshot.pods) {
+    observation.pods.push_back(to_state(*pod, rollout::carries_load(input, revision_of(pod->metadata))));
   }
-  for (const auto& pod : snapshot.pods) observation.pods.push_back(to_state(*pod));
   observation.revision = memory->written.current_revision;
-  observation.rollout_in_flight = rollout::in_flight(input);
+  observation.rollout_in_flight = rollout::holds_scale_down(now, input);
   // The app's size is what was last asked for: ReplicaSets may hold a surge, or less than it.
   if (memory->written.last_decision) {
     observation.current_replicas = memory->written.desired_replicas;
@@ -717,6 +726,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   api::ScalingHistory before = std::exchange(memory->history, decision.history);
   memory->history.scale_events = before.scale_events;  // Until the change is made.
   input.desired_replicas = decision.replicas;
+  input.in_burst = decision.in_burst;
   rollout::RolloutPlan plan = rollout::plan(now, input);
   const std::string* to_create = revision_to_create(plan);
   if (memory->refusal && (to_create == nullptr || *to_create != memory->refusal->revision)) {
@@ -734,14 +744,15 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   rollout::ScaleDownPlan scale_down;
   if (!app->spec.paused && !app->spec.dry_run) {
     scale_down = rollout::plan_scale_down(now, seconds{app->spec.drain_seconds}, snapshot.replica_sets, snapshot.pods,
-                                          loads_of(snapshot), plan.actions);
+                                          loads_of(snapshot), snapshot.topology, plan.actions);
     plan.actions = std::move(scale_down.actions);
   }
   const auto ejects = look_at_outliers(snapshot, decision.outliers, *memory);
   pods.release(scale_down.releases);
 
   // --- report, and act ----------------------------------------------------------------------------
-  const api::ScalableAppStatus status = build_status(now, snapshot, decision, plan, schedule_problems);
+  api::ScalableAppStatus status = build_status(now, snapshot, decision, plan, schedule_problems);
+  add_rollout_conditions(now, input, *memory, status);
   const auto change = change_in_one_write(plan, !scale_down.marks.empty(), decision, status);
   Result<milliseconds> next_write = milliseconds::max();
   if (change) {
@@ -754,10 +765,13 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     memory->owes_status = true;
     memory->taken_over = change->time;
   } else {
-    const bool may_wait = plan.actions.empty() && decision.replicas == decision.from;
+    // What the plan goes by next must be known to whoever comes after us.
+    const bool may_wait = plan.actions.empty() && decision.replicas == decision.from &&
+                          same_course(plan.state, memory->written.rollout);
     next_write = write_status(*app, status, *memory, may_wait ? Urgency::kMakesWay : Urgency::kAtOnce);
     if (!next_write) return next_write;
   }
+  if (same_course(plan.state, memory->written.rollout)) memory->rollout = plan.state;
   memory->history.scale_events = decision.history.scale_events;
   const std::array shown{status.desired_replicas, status.ready_replicas, status.warming_replicas};
   if (shown != memory->shown) {
@@ -776,12 +790,15 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   announce(now, snapshot, plan, std::move(observation), std::move(before), std::move(decision), *memory);
 
   if (!pods.set_aside(scale_down.marks, ejects)) drop_scale_downs(plan.actions);
+  const auto traffic = route(snapshot, plan, *memory);
+  if (!traffic || !traffic->problem.empty()) drop_scale_downs(plan.actions);
   if (change) {
     next_write = write_status(*app, status, *memory, Urgency::kMakesWay);
     if (!next_write) return next_write;
   } else if (auto done = act(snapshot, plan, *memory); !done) {
     return tl::unexpected(done.error());
   }
+  if (!traffic) return tl::unexpected(traffic.error());
   if (pods.error) return tl::unexpected(*pods.error);
   if (memory->refusal) {
     const auto wait = memory->refusal->retry_at - parts_.clock.monotonic_now();
@@ -791,7 +808,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   if (plan.next_check) next = std::min(next, from_now(now, *plan.next_check));
   if (scale_down.next_check) next = std::min(next, from_now(now, *scale_down.next_check));
-  next = std::min(next, pods.next);
+  next = std::min({next, pods.next, traffic->next});
   return std::min(next, std::max(kSoonest, *next_write));
 }
 

@@ -31,6 +31,7 @@
 
 #include "operator/controller/pending_writes.h"
 #include "operator/controller/snapshot.h"
+#include "operator/controller/traffic.h"
 #include "operator/kube/client.h"
 #include "operator/kube/event_recorder.h"
 #include "operator/kube/store.h"
@@ -81,12 +82,15 @@ class AppReconciler {
   struct Memory;
   std::shared_ptr<Memory> memory_of(const api::ScalableApp& app);
   Snapshot observe(std::shared_ptr<const api::ScalableApp> app, Memory& memory);
-  void subscribe_metrics(const Snapshot& snapshot, Memory& memory);
+  void subscribe_metrics(const Snapshot& snapshot, const rollout::RolloutInput& input, Memory& memory);
   void unsubscribe(const api::ObjectKey& key);
   std::vector<std::string> foresee(const Snapshot& snapshot, WallTime now, Memory& memory,
                                    scaling::Observation& observation);
   std::vector<rollout::Eject> look_at_outliers(const Snapshot& snapshot, const std::vector<scaling::Outlier>& outliers,
                                                Memory& memory);
+  Result<TrafficState> route(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory);
+  void add_rollout_conditions(WallTime now, const rollout::RolloutInput& input, Memory& memory,
+                              api::ScalableAppStatus& status);
   Result<void> avoid_collision(const Snapshot& snapshot, Memory& memory);
   void take_over_size(const Snapshot& snapshot, Memory& memory);
   Result<void> act(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory,
