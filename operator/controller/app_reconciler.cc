@@ -715,7 +715,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   rollout::ScaleDownPlan scale_down;
   if (!app->spec.paused && !app->spec.dry_run) {
     scale_down = rollout::plan_scale_down(now, seconds{app->spec.drain_seconds}, snapshot.replica_sets, snapshot.pods,
-                                          loads_of(snapshot), plan.actions);
+                                          loads_of(snapshot), rollout::Topology{}, plan.actions);
     plan.actions = std::move(scale_down.actions);
   }
   const auto ejects = look_at_outliers(snapshot, decision.outliers, *memory);
