@@ -42,7 +42,7 @@ class FaultRun(Show):
 
     # --- the faults -----------------------------------------------------------------------------------
     def find_leader(self):
-        """Its identity, its pod's uid and node (a container, too); asked for before the spike, in which the API server is slow to answer."""
+        """Its identity, its pod's uid and node; asked for before the spike, in which the API server is slow to answer."""
         for _ in range(10):
             holder = self.leader(timeout=3.0)
             if holder:
