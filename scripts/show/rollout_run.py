@@ -13,30 +13,37 @@ from show import Show, instant, milliseconds
 SAMPLE_SECONDS = 0.5
 LOAD_SECONDS = 3000
 REVISION_LABEL = "scalableapp.io/revision"
+DRAINING_ANNOTATION = "scalableapp.io/draining-since"
 # `stable` is the revision that there was before, `updated` every other.
 COLUMNS = ["second", "time", "phase", "offered", "served", "failed", "answered_5xx", "p50_ms", "p99_ms", "target_ms",
-           "desired", "available", "ready", "warming", "stable_pods", "stable_ready", "stable_available", "updated_pods",
-           "updated_ready", "updated_available", "rollout_phase", "step", "weight", "measurements", "failure", "current",
-           "updated", "active"]
+           "desired", "available", "ready", "warming", "stable_pods", "stable_ready", "stable_available", "stable_leaving",
+           "updated_pods", "updated_ready", "updated_available", "updated_leaving", "rollout_phase", "step", "weight",
+           "measurements", "failure", "current", "updated", "active"]
 
 
 def count_pods(pods, stable_revision, min_ready_seconds, now):
     """Of pods as the API server has them. Ready: as the kubelet says; available: takes traffic, and has for
-    min_ready_seconds; warming: neither Ready nor on its way out."""
+    min_ready_seconds; leaving: drains or terminates, and does not count as a pod; warming: neither Ready nor leaving."""
     counts = dict.fromkeys(("available", "ready", "warming"), 0)
     for side in ("stable", "updated"):
-        counts.update({f"{side}_pods": 0, f"{side}_ready": 0, f"{side}_available": 0})
+        counts.update({f"{side}_{what}": 0 for what in ("pods", "ready", "available", "leaving")})
     for pod in pods:
+        if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+            continue
         side = "stable" if pod["metadata"].get("labels", {}).get(REVISION_LABEL) == stable_revision else "updated"
         ready = next((c for c in pod.get("status", {}).get("conditions", []) if c["type"] == "Ready"), {})
-        is_ready, is_going = ready.get("status") == "True", "deletionTimestamp" in pod["metadata"]
-        is_available = is_ready and not is_going and now - instant(ready["lastTransitionTime"]) >= min_ready_seconds
+        is_ready = ready.get("status") == "True"
+        is_leaving = ("deletionTimestamp" in pod["metadata"]
+                      or DRAINING_ANNOTATION in pod["metadata"].get("annotations", {}))
+        is_available = is_ready and not is_leaving and (
+            min_ready_seconds == 0 or now - instant(ready["lastTransitionTime"]) >= min_ready_seconds)
         counts["ready"] += is_ready
         counts[f"{side}_ready"] += is_ready
         counts["available"] += is_available
         counts[f"{side}_available"] += is_available
-        counts[f"{side}_pods"] += not is_going
-        counts["warming"] += not is_ready and not is_going
+        counts[f"{side}_pods"] += not is_leaving
+        counts[f"{side}_leaving"] += is_leaving
+        counts["warming"] += not is_ready and not is_leaving
     return counts
 
 
@@ -56,6 +63,7 @@ class RolloutRun(Show):
         self.desired_until_known = None  # Before there is a ScalableApp.
         self.active_service = None       # Whose selector is looked at.
         self.before = None               # The stable revision.
+        self.last_pods = []
         self.original = None
         self.original_selector = None
         self.marks, self.problems, self.facts = [], [], {}
@@ -102,7 +110,8 @@ class RolloutRun(Show):
         """web with the strategy and the least count of the scenario, at rest; how it was is kept."""
         web = self.api.scalable_app("web")
         self.original = copy.deepcopy(web["spec"])
-        self.original_selector = (self.api.get(self.service_path("web")) or {})["spec"]["selector"]
+        selector = json.loads(self.kubectl("get", "service", "web", "-o", "json"))["spec"]["selector"]
+        self.original_selector = {label: value for label, value in selector.items() if label != REVISION_LABEL}
         self.target_ms = max([milliseconds(m["latency"]["target"]) for m in self.original.get("metrics", [])
                               if m["type"] == "Latency"] or [0.0])
         self.before = web["status"]["currentRevision"]
@@ -147,9 +156,13 @@ class RolloutRun(Show):
         return f"/api/v1/namespaces/{self.options.namespace}/services/{name}"
 
     def pods(self):
+        """As far as is known: while the API server does not answer, as they were."""
         path = (f"/api/v1/namespaces/{self.options.namespace}/pods?resourceVersion=0&labelSelector="
                 + self.selector.replace("=", "%3D").replace("/", "%2F"))
-        return (self.api.get(path) or {}).get("items", [])
+        answer = self.api.get(path)
+        if answer is not None:
+            self.last_pods = answer.get("items", [])
+        return self.last_pods
 
     def observe(self):
         second, moment = self.now(), datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -131,8 +131,8 @@ def blue_green(run):
 def recreate(run):
     began = run.now()
     done = roll_out(run, seconds=120)
-    both = [r for r in run.rows if r["second"] >= began and r["stable_pods"] and r["updated_pods"]]
-    run.expect(not both, "there were pods of both revisions at once")
+    both = [r for r in run.rows if r["second"] >= began and r["stable_pods"] + r["stable_leaving"] and r["updated_pods"]]
+    run.expect(not both, f"there were pods of both revisions at once, {both and both[0]['second']} s into the run")
     if done:
         down = [r for r in run.rows if r["second"] >= began and r["available"] == 0]
         run.facts["seconds_without_a_pod"] = round(down[-1]["second"] - down[0]["second"], 1) if down else 0.0
