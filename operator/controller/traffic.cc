@@ -176,7 +176,7 @@ class Router {
   // What a person has to mend is a problem, everything else an error.
   static Result<Problem> told(const std::string& field, const Error& error) {
     if (error.code == ErrorCode::kForbidden) {
-      return fmt::format("{}: the operator's ClusterRole does not allow it; upgrade the chart: {}", field, error.message);
+      return fmt::format("{}: the operator's role does not allow it; upgrade the chart: {}", field, error.message);
     }
     if (is_refusal(error)) return fmt::format("{}: {}", field, error.message);
     return tl::unexpected(error);

@@ -41,5 +41,7 @@ says "a Prometheus without a scheme is refused" "prometheus.*url|url.*pattern" \
   render operator --set prometheus.url=prometheus:9090
 says "a misspelt value is refused" "promtheus" render operator --set promtheus.url=http://x
 succeeds "one namespace needs no right over the cluster" \
-  test -z "$(render operator --set watchNamespace=shop,crd.install=false | grep 'kind: ClusterRole')"
+  test -z "$(render operator --set watchNamespace=shop,crd.install=false,nodes.watch=false | grep 'kind: ClusterRole')"
+succeeds "with nodes.watch it may watch nodes, and do nothing else over the cluster" test nodes = \
+  "$(render operator --set watchNamespace=shop | grep -A10 '^kind: ClusterRole$' | sed -n 's/.*resources: \[\(.*\)\]/\1/p')"
 exit $failed

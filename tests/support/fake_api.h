@@ -85,7 +85,8 @@ class FakeApi final : public Client {
   Result<std::string> patch(const ResourceType& type, const api::ObjectKey& key,
                             std::string_view body, PatchKind, std::string_view,
                             std::string_view) override {
-    return change("patch", type, key, [&](nlohmann::json& object) { return merge(object, nlohmann::json::parse(body)); });
+    const nlohmann::json wanted = nlohmann::json::parse(body);
+    return change("patch", type, key, [&](nlohmann::json& object) { return merge(object, wanted); });
   }
   Result<std::string> update(const ResourceType& type, const api::ObjectKey& key,
                              std::string_view body, std::string_view) override {
