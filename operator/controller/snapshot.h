@@ -8,6 +8,7 @@
 
 #include "operator/api/scalable_app.h"
 #include "operator/api/workload.h"
+#include "operator/rollout/warm_up.h"
 #include "operator/scaling/observation.h"
 
 namespace scalableapp::controller {
@@ -21,7 +22,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const api::Pod>> pods;                 // Owned by those, by name.
   std::vector<scaling::MetricReading> readings;                      // One for each of spec.metrics.
   bool unasked = false;  // A metric has neither been answered nor failed yet.
-  std::map<std::string, double> warm_up_values;                      // By pod name.
+  rollout::WarmUpFacts warm_up;
 };
 
 }  // namespace scalableapp::controller
