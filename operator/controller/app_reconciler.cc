@@ -15,6 +15,7 @@
 #include "operator/controller/pod_writes.h"
 #include "operator/controller/rollout_look.h"
 #include "operator/controller/status.h"
+#include "operator/controller/warm_up_watch.h"
 #include "operator/metrics/details.h"
 #include "operator/metrics/promql.h"
 #include "operator/metrics/query.h"
@@ -33,6 +34,8 @@ constexpr std::size_t kDecisionsKept = 32;
 constexpr std::size_t kDecisionBytesKept = 48U << 10U;  // Of an app with many pods fewer are kept.
 constexpr const char* kWarmUpQueryId = "";  // No metric's name is empty.
 constexpr const char* kScaleManager = "scalableapp-operator-scale";
+// A request to Prometheus that fails is no break of a value that has to last.
+constexpr seconds kWarmUpValueLasts{10};
 // A new query is given so long before an app that runs already is told that a metric is missing:
 // a restart is no news.
 constexpr milliseconds kFirstAnswerPatience{5000};
@@ -149,6 +152,7 @@ struct AppReconciler::Memory {
   std::int64_t subscribed_generation = -1;
   bool samples_warm_up = false;
   std::vector<metrics::Query> of_analysis;
+  WarmUpWatch warm_up;
   MonotonicTime subscribed_at{};
   scaling::Foresight foresight;
   bool metrics_lost = false;        // As events told it.
@@ -224,6 +228,7 @@ void AppReconciler::forget_all() {
 void AppReconciler::unsubscribe(const api::ObjectKey& key) {
   parts_.metrics.unsubscribe(key);
   if (parts_.load_history != nullptr) parts_.load_history->unsubscribe(key);
+  if (parts_.probes != nullptr) parts_.probes->unsubscribe(key);
 }
 
 void AppReconciler::forget(const api::ObjectKey& key) {
@@ -255,9 +260,11 @@ Result<std::string> AppReconciler::decisions_json(const api::ObjectKey& key) con
 
 void AppReconciler::subscribe_metrics(const Snapshot& snapshot, const rollout::RolloutInput& input, Memory& memory) {
   const api::ScalableApp& app = *snapshot.app;
-  const bool warm_up = std::ranges::any_of(snapshot.pods, [&](const auto& pod) {
-    return rollout::awaits_warm_up_value(app.spec.readiness, *pod);
-  });
+  memory.warm_up.follow(app, snapshot.pods, parts_.probes);
+  const auto& readiness = app.spec.readiness;
+  const bool warm_up =
+      readiness.warm_up && !readiness.warm_up->query.empty() &&
+      std::ranges::any_of(snapshot.pods, [&](const auto& pod) { return rollout::awaits_warm_up(readiness, *pod); });
   const api::ObjectKey key = app.metadata.key();
   std::vector<metrics::Query> of_analysis = analysis_queries(input, key);
   if (memory.subscribed_generation == app.metadata.generation && memory.samples_warm_up == warm_up &&
@@ -335,12 +342,13 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
     snapshot.readings.push_back(metrics::to_reading(metric, latest));
     metrics::add_details(metric, [&](const std::string& id) { return parts_.metrics.latest(key, id); }, snapshot.readings.back());
   }
-  if (spec.readiness.warm_up) {
-    const auto latest = parts_.metrics.latest(key, kWarmUpQueryId);
-    if (latest && !latest->error && latest->age <= seconds{10}) {
-      for (const auto& sample : latest->samples) snapshot.warm_up_values[sample.pod] = sample.value;
-    }
+  std::map<std::string, double> warm_up_values;
+  const auto warm_up = parts_.metrics.latest(key, kWarmUpQueryId);
+  if (warm_up && warm_up->age <= kWarmUpValueLasts) {
+    for (const auto& sample : warm_up->samples) warm_up_values[sample.pod] = sample.value;
   }
+  snapshot.warm_up =
+      memory.warm_up.look(parts_.clock.monotonic_now(), *snapshot.app, snapshot.pods, warm_up_values, parts_.probes);
   snapshot.status = &memory.written;
   const std::pair named{snapshot.app->metadata.generation, memory.written.collision_count};
   if (memory.named != named) {
@@ -799,6 +807,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     return tl::unexpected(done.error());
   }
   if (!traffic) return tl::unexpected(traffic.error());
+  pods.tell_waits();
   if (pods.error) return tl::unexpected(*pods.error);
   if (memory->refusal) {
     const auto wait = memory->refusal->retry_at - parts_.clock.monotonic_now();

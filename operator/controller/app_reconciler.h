@@ -32,6 +32,7 @@
 #include "operator/controller/pending_writes.h"
 #include "operator/controller/snapshot.h"
 #include "operator/controller/traffic.h"
+#include "operator/controller/warm_up_prober.h"
 #include "operator/kube/client.h"
 #include "operator/kube/event_recorder.h"
 #include "operator/kube/store.h"
@@ -64,6 +65,8 @@ class AppReconciler {
     metrics::LoadHistory* load_history = nullptr;
     // Whether other apps wait for a worker; none: they never do.
     std::function<bool()> is_behind = {};
+    // Asks pods whether they are warm; null: none are, and those that are to be asked stay cold.
+    WarmUpProbes* probes = nullptr;
   };
   static constexpr milliseconds kStatusPatience{3000};
   explicit AppReconciler(Parts parts) : parts_(parts) {}

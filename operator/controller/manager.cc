@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "operator/controller/app_reconciler.h"
+#include "operator/controller/warm_up_prober.h"
 #include "operator/kube/config.h"
 #include "operator/kube/cpprest_transport.h"
 #include "operator/kube/informer.h"
@@ -93,6 +94,7 @@ class Manager {
   std::unique_ptr<kube::ApiEventRecorder> events_;
   std::unique_ptr<metrics::Sampler> sampler_;
   std::unique_ptr<metrics::LoadHistory> load_history_;
+  std::unique_ptr<WarmUpProber> prober_;
   std::unique_ptr<AppReconciler> reconciler_;
   std::unique_ptr<kube::LeaderElector> elector_;
   std::unique_ptr<HttpServer> server_;
@@ -338,6 +340,7 @@ Result<void> Manager::run(std::stop_token stop) {
                 exporter_.observe_metric_query(duration, failure);
               }});
   load_history_ = std::make_unique<metrics::LoadHistory>(*history_transport_, clock_);
+  prober_ = std::make_unique<WarmUpProber>(clock_, [this](const api::ObjectKey& key) { enqueue(key); });
   reconciler_ = std::make_unique<AppReconciler>(AppReconciler::Parts{.clock = clock_,
                                                                      .client = *client_,
                                                                      .apps = apps_->store(),
@@ -348,10 +351,12 @@ Result<void> Manager::run(std::stop_token stop) {
                                                                      .exporter = exporter_,
                                                                      .nodes = nodes_ ? &nodes_->store() : nullptr,
                                                                      .load_history = load_history_.get(),
-                                                                     .is_behind = [this] { return queue_->is_behind(); }});
+                                                                     .is_behind = [this] { return queue_->is_behind(); },
+                                                                     .probes = prober_.get()});
   if (auto serving = serve_http(); !serving) return serving;
   sampler_->start();
   load_history_->start();
+  prober_->start();
   // Without the CRD there is nothing to list; that is an error to name, not a reason to restart.
   const MonotonicTime deadline = clock_.monotonic_now() + kSyncTimeout;
   const bool all = apps_->wait_for_sync(deadline, stop) && replica_sets_->wait_for_sync(deadline, stop) &&
@@ -395,6 +400,7 @@ Result<void> Manager::run(std::stop_token stop) {
   sampler_.reset();
   load_history_->stop();
   if (nodes_) nodes_->stop();
+  prober_->stop();
   pods_->stop();
   replica_sets_->stop();
   apps_->stop();
