@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "operator/api/revision.h"
-#include "operator/plugin/steering_test_support.h"
 #include "tests/support/jump_clock.h"
+#include "tests/support/steered_app.h"
 
 namespace scalableapp::plugin {
 namespace {

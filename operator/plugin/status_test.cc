@@ -3,8 +3,8 @@
 
 #include "operator/plugin/progress.h"
 #include "operator/plugin/status_watch.h"
-#include "operator/plugin/steering_test_support.h"
 #include "tests/support/jump_clock.h"
+#include "tests/support/steered_app.h"
 
 namespace scalableapp::plugin {
 namespace {

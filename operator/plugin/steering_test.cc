@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/plugin/steering_test_support.h"
 #include "tests/support/jump_clock.h"
+#include "tests/support/steered_app.h"
 
 namespace scalableapp::plugin {
 namespace {
