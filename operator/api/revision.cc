@@ -76,6 +76,7 @@ std::string replica_set_body(const ScalableApp& app, std::string_view revision, 
                    {"blockOwnerDeletion", true}};
   json annotations{{kTemplateHashAnnotation, template_hash(app.spec.template_json)},
                    {kRevisionNumberAnnotation, fmt::format("{}", app.metadata.generation)}};
+  if (app.spec.template_json.size() <= kLongestTemplateKept) annotations[kTemplateAnnotation] = app.spec.template_json;
   // As Deployment's: found by the pods' labels, and kept with why it came to be.
   const auto cause = app.metadata.annotations.find(kChangeCauseAnnotation);
   if (cause != app.metadata.annotations.end()) annotations[cause->first] = cause->second;

@@ -13,6 +13,10 @@ namespace scalableapp::api {
 // later revisions have greater ones.
 inline constexpr const char* kTemplateHashAnnotation = "scalableapp.io/template-hash";
 inline constexpr const char* kRevisionNumberAnnotation = "scalableapp.io/revision-number";
+// spec.template as the app has it: the ReplicaSet's own has the API server's defaults in it, and cannot be given back.
+inline constexpr const char* kTemplateAnnotation = "scalableapp.io/template";
+// A longer one is left out: all of an object's annotations may have 256 KiB together.
+inline constexpr std::size_t kLongestTemplateKept = 128U << 10U;
 // The app's is copied to the ReplicaSet, as Deployment's is.
 inline constexpr const char* kChangeCauseAnnotation = "kubernetes.io/change-cause";
 

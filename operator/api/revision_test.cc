@@ -109,6 +109,8 @@ TEST(ReplicaSetBody, IsTheTemplateWithOwnerLabelsAndGate) {
   json& hash = body["metadata"]["annotations"][kTemplateHashAnnotation];
   EXPECT_EQ(hash, template_hash(app.spec.template_json));
   hash = "";
+  EXPECT_EQ(body["metadata"]["annotations"][kTemplateAnnotation], app.spec.template_json);
+  body["metadata"]["annotations"].erase(kTemplateAnnotation);
   EXPECT_EQ(body, want);
 }
 
@@ -118,7 +120,15 @@ TEST(ReplicaSetBody, KeepsTheAppsChangeCauseAndNoOtherAnnotation) {
   const json annotations =
       json::parse(replica_set_body(app, "r1", 3))["metadata"]["annotations"];
   EXPECT_EQ(annotations["kubernetes.io/change-cause"], "v2");
-  EXPECT_EQ(annotations.size(), 3u);
+  EXPECT_EQ(annotations.size(), 4u);
+}
+
+TEST(ReplicaSetBody, LeavesOutATemplateThatIsTooLongForAnAnnotation) {
+  json large = pod_template();
+  large["metadata"]["annotations"]["example.com/config"] = std::string(kLongestTemplateKept, 'x');
+  const json annotations = json::parse(replica_set_body(app_of(large), "r1", 3))["metadata"]["annotations"];
+  EXPECT_FALSE(annotations.contains(kTemplateAnnotation));
+  EXPECT_TRUE(annotations.contains(kTemplateHashAnnotation));
 }
 
 TEST(ReplicaSetBody, IsTheSameBytesEachTime) {

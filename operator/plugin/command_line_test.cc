@@ -19,6 +19,7 @@ struct Given {
   std::vector<std::string> traces, against;
   int count = 4;
   double wait = 0;
+  bool watch = false;
   std::uint64_t seed = 1;
 };
 
@@ -31,6 +32,7 @@ Command command_of(Given& given) {
                     {"trace", 0, "[]", "A trace.", each(given.traces)},
                     {"count", 0, "4", "A number.", whole("count", given.count, 1, 9)},
                     {"wait", 0, "0s", "A time.", duration("wait", given.wait, 0, 864'000)},
+                    {"watch", 'w', "false", "A switch.", toggle("watch", given.watch), "true"},
                     {"seed", 0, "1", "A seed.", seed("seed", given.seed)},
                     {"against", 0, "[]", "Others.", choices("against", given.against, {"a", "b"})}},
           .argument = "NAME",
@@ -55,6 +57,19 @@ TEST(CommandLine, TakesFlagsInEveryFormThatKubectlTakes) {
   }
 }
 
+TEST(CommandLine, ASwitchStandsAloneOrTakesItsValueBehindAnEqualsSign) {
+  Given given;
+  for (const Words& words : {Words{"--watch", "web"}, Words{"-w", "web"}, Words{"web", "--watch=true"}}) {
+    given.watch = false;
+    given.name.clear();
+    EXPECT_EQ(parse_flags(command_of(given), words), true);
+    EXPECT_TRUE(given.watch);
+    EXPECT_EQ(given.name, "web");
+  }
+  EXPECT_EQ(parse_flags(command_of(given), Words{"--watch=false"}), true);
+  EXPECT_FALSE(given.watch);
+}
+
 TEST(CommandLine, ReadsDaysBesideGoDurations) {
   Given given;
   for (const auto& [text, want] :
@@ -75,6 +90,7 @@ TEST(CommandLine, SaysWhatAFlagShouldBe) {
       {{"--against=a,c"},
        "--against=a,c: must be one or more of a, b, separated by commas, or all"},
       {{"--against="}, "--against=: must be one or more of a, b"},
+      {{"--watch=yes"}, "--watch=yes: must be true or false"},
       {{"--trace"}, "--trace: needs a value"},
       {{"--colour=red"}, "--colour: no such flag of try; must be one of --against, --count"},
       {{"-x"}, "-x: no such flag of try"},
@@ -99,7 +115,9 @@ TEST(CommandLine, HelpHasTheSectionsOfKubectl) {
 }
 
 TEST(Commands, EveryOneHasHelpAndRefusesUnknownFlags) {
-  for (const std::string name : {"simulate", "backtest", "tune", "explain", "decide"}) {
+  for (const std::string name :
+       {"status", "history", "promote", "abort", "retry", "pause", "resume", "restart", "undo", "scale", "simulate",
+        "backtest", "tune", "explain", "decide"}) {
     const Ran help = run(Words{name, "--help"});
     EXPECT_EQ(help.exit_code, 0);
     for (const char* part : {"Examples:\n", "Options:\n", "Usage:\n  kubectl scalableapp "}) {
@@ -120,10 +138,12 @@ TEST(Commands, TheOverviewNamesThemAll) {
   const Ran overview = run(Words{"--help"});
   EXPECT_EQ(overview.exit_code, 0);
   EXPECT_EQ(run(Words{}).out, overview.out);
-  for (const char* name : {"simulate", "backtest", "tune", "explain", "decide", "version"}) {
+  EXPECT_THAT(overview.out, testing::ContainsRegex("Watch and steer:\n  status (.|\n)*\n\nTry and explain:\n  simulate "));
+  for (const char* name : {"status", "history", "promote", "abort", "retry", "pause", "resume", "restart", "undo",
+                           "scale", "simulate", "backtest", "tune", "explain", "decide", "version"}) {
     EXPECT_THAT(overview.out, HasSubstr(std::string("\n  ") + name + " "));
   }
-  EXPECT_EQ(run(Words{"scale"}).exit_code, 2);
+  EXPECT_THAT(run(Words{"deploy"}).err, HasSubstr("deploy: no such command; must be one of status, history, "));
   EXPECT_THAT(run(Words{"version"}).out, testing::StartsWith("kubectl-scalableapp "));
 }
 
