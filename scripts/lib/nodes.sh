@@ -20,24 +20,26 @@ check_node_count() { # TEXT
 
 # A control plane that takes pods as well, and workers; in two zones by turns.
 nodes_of_config() { # NODES
-  local index
+  local index zones=(a b)
   printf '%s\n' '- role: control-plane' '  labels: {topology.kubernetes.io/zone: zone-a}' \
     '  kubeadmConfigPatches:' '  - |' '    kind: InitConfiguration' '    nodeRegistration: {taints: []}'
   for ((index = 1; index < $1; index++)); do
-    printf -- '- role: worker\n  labels: {topology.kubernetes.io/zone: zone-%s}\n' "$([ $((index % 2)) = 1 ] && echo b || echo a)"
+    printf -- '- role: worker\n  labels: {topology.kubernetes.io/zone: zone-%s}\n' "${zones[index % 2]}"
   done
 }
 
 several_nodes_config() { # NODES: of the one-node configuration on stdin
   sed -e '/^- role: control-plane$/{' -e "r "<(nodes_of_config "$1") -e 'd' -e '}'
   if [ "$node_image_is_ours" = yes ]; then
-    printf '%s\n' 'containerdConfigPatches:' '- |' '  [plugins."io.containerd.grpc.v1.cri".cni]' "  conf_dir = \"$pod_network_dir\""
+    printf '%s\n' 'containerdConfigPatches:' '- |' '  [plugins."io.containerd.grpc.v1.cri".cni]' \
+      "  conf_dir = \"$pod_network_dir\""
   fi
 }
 
 # prints "NODE POD-CIDR ADDRESS" for each node that has all three
 node_networks() { # NAME
-  on_cluster "$1" get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.spec.podCIDR} {.status.addresses[?(@.type=="InternalIP")].address}{"\n"}{end}' |
+  local address='{.status.addresses[?(@.type=="InternalIP")].address}'
+  on_cluster "$1" get nodes -o "jsonpath={range .items[*]}{.metadata.name} {.spec.podCIDR} $address{\"\\n\"}{end}" |
     awk 'NF == 3'
 }
 
@@ -53,7 +55,7 @@ await_pod_cidrs() { # NAME NODES
 # The node's own CIDR for its pods. Pods reach each other without NAT, and all else with their node's address.
 write_pod_network() { # NODE POD-CIDR
   sed -e 's/"ipMasq": true/"ipMasq": false/' -e "s#\"subnet\": \"[^\"]*\"#\"subnet\": \"$2\"#" "$node_files/10-ptp.conflist" |
-    docker exec -i "$1" sh -c "mkdir -p $pod_network_dir && cat >$pod_network_dir/part && mv $pod_network_dir/part $pod_network_dir/10-ptp.conflist"
+    docker exec -i "$1" sh -c "mkdir -p $pod_network_dir && cd $pod_network_dir && cat >part && mv part 10-ptp.conflist"
 }
 
 # Routes and NAT are gone after a restart of the node's container, and its address may be another.

@@ -3,6 +3,7 @@ way back to how it was. Knows no scenario and judges nothing; see rollout_scenar
 """
 import copy
 import json
+import os
 import re
 import subprocess
 import time
@@ -16,14 +17,14 @@ REVISION_LABEL = "scalableapp.io/revision"
 DRAINING_ANNOTATION = "scalableapp.io/draining-since"
 # `stable` is the revision that there was before, `updated` every other.
 COLUMNS = ["second", "time", "phase", "offered", "served", "failed", "answered_5xx", "p50_ms", "p99_ms", "target_ms",
-           "desired", "available", "ready", "warming", "stable_pods", "stable_ready", "stable_available", "stable_leaving",
-           "updated_pods", "updated_ready", "updated_available", "updated_leaving", "rollout_phase", "step", "weight",
-           "measurements", "failure", "current", "updated", "active"]
+           "desired", "available", "ready", "warming", "stable_pods", "stable_ready", "stable_available",
+           "stable_leaving", "updated_pods", "updated_ready", "updated_available", "updated_leaving", "rollout_phase",
+           "step", "weight", "measurements", "failure", "current", "updated", "active"]
 
 
 def count_pods(pods, stable_revision, min_ready_seconds, now):
     """Of pods as the API server has them. Ready: as the kubelet says; available: takes traffic, and has for
-    min_ready_seconds; leaving: drains or terminates, and does not count as a pod; warming: neither Ready nor leaving."""
+    min_ready_seconds; leaving: drains or terminates, and is no pod any more; warming: neither Ready nor leaving."""
     counts = dict.fromkeys(("available", "ready", "warming"), 0)
     for side in ("stable", "updated"):
         counts.update({f"{side}_{what}": 0 for what in ("pods", "ready", "available", "leaving")})
@@ -53,6 +54,11 @@ def measurements(status):
     return max((m.get("measurements", 0) for m in metrics if m["name"] != "restarts"), default=0)
 
 
+def spelled(arguments):
+    """A command as a person would name it."""
+    return " ".join([os.path.basename(arguments[0]), *arguments[1:5]])
+
+
 class RolloutRun(Show):
     def __init__(self, options, api=None):
         super().__init__(options, api)
@@ -73,8 +79,8 @@ class RolloutRun(Show):
     def command(self, *arguments, stdin=None, check=True):
         done = subprocess.run(arguments, input=stdin, capture_output=True, text=True)
         if check and done.returncode != 0:
-            said = (done.stderr or done.stdout).strip()
-            raise RuntimeError(f"{' '.join(arguments[:6])} ...: {said.splitlines()[-1] if said else done.returncode}")
+            said = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
+            raise RuntimeError(f"{spelled(arguments)}: {said[:500]}")
         return done.stdout.strip()
 
     def kubectl(self, *arguments, **more):
@@ -189,7 +195,8 @@ class RolloutRun(Show):
             time.sleep(max(0.0, self.started + self.rows[-1]["second"] + SAMPLE_SECONDS - time.time()))
         row = self.observe()
         last = self.rows[-2] if len(self.rows) > 1 else {}
-        watched = ("desired", "available", "stable_available", "updated_available", "updated_pods", "rollout_phase", "weight")
+        watched = ("desired", "available", "stable_available", "updated_available", "updated_pods", "rollout_phase",
+                   "weight")
         if any(row[name] != last.get(name) for name in watched):
             print(f"{row['second']:7.1f}s  desired {row['desired']}  available {row['available']} "
                   f"(stable {row['stable_available']} of {row['stable_pods']}, updated {row['updated_available']} of "
@@ -220,7 +227,7 @@ class RolloutRun(Show):
         if process.poll() is None:
             process.kill()
         said = process.communicate()[0].strip()
-        self.expect(process.returncode == 0, f"{' '.join(arguments[:5])}: {said or 'took too long'}")
+        self.expect(process.returncode == 0, f"{spelled(arguments)}: {said[:500] or 'took too long'}")
         return process.returncode == 0
 
     def is_rolled_out(self, row):

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from rollout_run import RolloutRun
+from rollout_run import LOAD_SECONDS, RolloutRun
 
 STEPS = [{"setWeight": 20}, {"pause": {"durationSeconds": 5}}, {"setWeight": 50}, {"analysis": {}}, {"setWeight": 100}]
 ANALYSIS_SECONDS = 5
@@ -110,7 +110,8 @@ def blue_green(run):
         return
     run.facts["seconds_to_the_preview"] = round(ready["second"] - began, 1)
     preview = (run.api.get(run.service_path("web-preview")) or {}).get("spec", {}).get("selector", {})
-    run.expect(ready["updated"] in preview.values(), f"the preview Service selects {preview}, not revision {ready['updated']}")
+    run.expect(ready["updated"] in preview.values(),
+               f"the preview Service selects {preview}, not revision {ready['updated']}")
     run.expect(ready["active"] != ready["updated"], "the active Service switched before it was promoted")
     run.watch_for(3)
     run.begin("switch")
@@ -124,8 +125,9 @@ def blue_green(run):
     done = run.watch_until(run.is_rolled_out, 60, "the old pods were not gone")
     if done:
         run.facts["rollout_seconds"] = round(done["second"] - began, 1)
-        delay = next(r for r in run.rows if r["second"] > switched["second"] and r["stable_pods"] < switched["stable_pods"])
-        run.facts["seconds_the_old_pods_stayed"] = round(delay["second"] - switched["second"], 1)
+        going = next(r for r in run.rows
+                     if r["second"] > switched["second"] and r["stable_pods"] < switched["stable_pods"])
+        run.facts["seconds_the_old_pods_stayed"] = round(going["second"] - switched["second"], 1)
 
 
 def recreate(run):
@@ -157,7 +159,8 @@ def drain(run):
     nodes = (run.api.get("/api/v1/nodes") or {}).get("items", [])
     open_nodes = [n for n in nodes if not n["spec"].get("unschedulable") and not n["spec"].get("taints")]
     if len(open_nodes) < 2:
-        raise RuntimeError("drain needs two nodes that take pods: scripts/cluster up --name NAME --nodes 2, then ./demo --up")
+        raise RuntimeError("drain needs two nodes that take pods: "
+                           "scripts/cluster up --name NAME --nodes 2, then ./demo --up --name NAME")
     pods_of = {n["metadata"]["name"]: 0 for n in open_nodes}
     for pod in run.pods():
         if pod["spec"].get("nodeName") in pods_of:
@@ -169,10 +172,11 @@ def drain(run):
     began = run.now()
     run.mark(f"drain {node} with {pods_of[node]} of {sum(pods_of.values())} pods")
     # Of this app only: the load generator and Redis have one pod each, and their loss would not be the rollout's.
-    drained = run.watch_command([run.options.kubectl, "drain", node, f"--pod-selector={run.selector}", "--ignore-daemonsets",
-                                 "--delete-emptydir-data", "--timeout=150s"], 160)
+    drained = run.watch_command([run.options.kubectl, "drain", node, f"--pod-selector={run.selector}",
+                                 "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=150s"], 160)
     run.facts["drain_seconds"] = round(run.now() - began, 1)
-    run.expect(not drained or not [p for p in run.pods() if p["spec"].get("nodeName") == node], f"pods of {run.app} are still on {node}")
+    left = [p for p in run.pods() if p["spec"].get("nodeName") == node]
+    run.expect(not drained or not left, f"{len(left)} pods of {run.app} are still on {node}")
     run.watch_until(lambda r: r["available"] >= r["desired"], 60, "the pods were not all back after the drain")
     run.facts["rollout_seconds"] = round(run.now() - began, 1)
     run.begin("uncordoned")
@@ -184,9 +188,10 @@ def spike(run):
     run.begin("rollout")
     began = run.now()
     run.new_version()
-    half = run.watch_until(lambda r: r["updated_available"] > 0 and r["stable_pods"] > 0, 60, "no new pod was available beside old ones")
+    half = run.watch_until(lambda r: r["updated_available"] > 0 and r["stable_pods"] > 0, 60,
+                           "no new pod was available beside old ones")
     desired = run.rows[-1]["desired"]
-    run.begin_load("spike", f"{10 * run.rate}:{3000}s", f"{run.rate} -> {10 * run.rate} requests/s")
+    run.begin_load("spike", f"{10 * run.rate}:{LOAD_SECONDS}s", f"{run.rate} -> {10 * run.rate} requests/s")
     stepped = run.now()
     done = run.watch_until(run.is_rolled_out, 150, "the rollout did not end")
     up = next((r for r in run.rows if r["second"] >= stepped and r["desired"] > desired), None)
@@ -195,10 +200,9 @@ def spike(run):
         run.facts["seconds_to_the_scale_up"] = round(up["second"] - stepped, 1)
     if done and half:
         run.facts["rollout_seconds"] = round(done["second"] - began, 1)
-    full = run.watch_until(lambda r: r["available"] >= r["desired"], 60, "not every wanted pod was available")
-    if full:
-        reached = next(r for r in run.rows if r["second"] >= stepped and r["desired"] > desired and r["available"] >= r["desired"])
-        run.facts["seconds_to_all_ready"] = round(reached["second"] - stepped, 1)
+    if up and run.watch_until(lambda r: r["available"] >= r["desired"], 60, "not every wanted pod was available"):
+        full = next(r for r in run.rows if r["second"] >= up["second"] and r["available"] >= r["desired"])
+        run.facts["seconds_to_all_ready"] = round(full["second"] - stepped, 1)
     run.facts["peak_desired"] = max(r["desired"] for r in run.rows)
 
 
@@ -233,7 +237,8 @@ def adopt(run):
     run.app, run.selector, run.desired_until_known = "shop", "app=shop", replicas
     run.clean_ups.append(lambda: run.kubectl("delete", "scalableapp/shop", "deployment/shop", "hpa/shop", "service/shop",
                                              "pod/shop-load", "--ignore-not-found", "--wait=false"))
-    run.kubectl("apply", "-f", "-", stdin=json.dumps(shop_objects(web["spec"]["template"]["spec"]["containers"][0], replicas)))
+    container = web["spec"]["template"]["spec"]["containers"][0]
+    run.kubectl("apply", "-f", "-", stdin=json.dumps(shop_objects(container, replicas)))
     run.kubectl("rollout", "status", "deployment/shop", "--timeout=90s")
     run.kubectl("wait", "pod/shop-load", "--for=condition=Ready", "--timeout=60s")
     run.api.load_pod = lambda: "shop-load"

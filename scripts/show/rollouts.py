@@ -10,6 +10,7 @@ import csv
 import json
 import math
 import os
+import signal
 import sys
 
 from plot import BLUE, GREEN, MUTED, ORANGE, PURPLE, RED, Panel, nice_top, number, page
@@ -168,6 +169,8 @@ def main():
     parser.add_argument("--rate", type=rate, help="requests/s")
     options = parser.parse_args()
     scenario = SCENARIOS[options.scenario]
+    # Whoever ends it wants the app put back as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     run = None
     try:
         run = RolloutRun(options)

@@ -83,15 +83,17 @@ class RolloutsTest(unittest.TestCase):
 
     def test_lost_capacity(self):
         """pods that are still to warm up after the count rose are not lost, those that were there before are"""
-        rising = [{"second": s, "desired": 3 if s < 5 else 10, "available": a} for s, a in ((0, 3), (6, 3), (20, 9), (40, 10))]
+        rising = [{"second": s, "desired": 3 if s < 5 else 10, "available": a}
+                  for s, a in ((0, 3), (6, 3), (20, 9), (40, 10))]
         self.assertEqual(rollouts.lost_capacity(rising), 0)
         self.assertEqual(rollouts.lost_capacity([dict(rising[0]), dict(rising[1], available=2)]), -1)
         self.assertEqual(rollouts.lost_capacity(rising[:3] + [dict(rising[3], available=8)]), -2)
 
     def test_rolling(self):
         """a rolling update that ends is without problems, and its times are told"""
-        run, facts = self.play("rolling", [(0, seen(4, updated="old", phase="")), (1, seen(3, 1)), (4, seen(1, 4, current="new")),
-                                           (6, seen(0, 4, current="new", phase="Healthy"))])
+        run, facts = self.play("rolling", [
+            (0, seen(4, updated="old", phase="")), (1, seen(3, 1)), (4, seen(1, 4, current="new")),
+            (6, seen(0, 4, current="new", phase="Healthy"))])
         self.assertEqual(facts["problems"], [])
         self.assertAlmostEqual(facts["rollout_seconds"], 4, delta=0.6)
         self.assertAlmostEqual(facts["seconds_until_the_old_pods_were_gone"], 6, delta=0.6)
@@ -151,7 +153,8 @@ class RolloutsTest(unittest.TestCase):
         self.assertEqual((facts["problems"], facts["failed_requests"]), ([], 9))
         self.assertAlmostEqual(facts["seconds_without_a_pod"], 3, delta=1)
         self.clock.at = START
-        self.assertIn("of both revisions", self.play("recreate", [script[0], (2, seen(0, 1, stable_leaving=1)), script[2]])[1]["problems"][0])
+        both = [script[0], (2, seen(0, 1, stable_leaving=1)), script[2]]
+        self.assertIn("of both revisions", self.play("recreate", both)[1]["problems"][0])
 
     def test_undo(self):
         """an undo ends at the revision before"""
