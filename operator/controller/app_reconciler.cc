@@ -172,6 +172,9 @@ struct AppReconciler::Memory {
   std::optional<Refusal> refusal;
   TrafficMemory traffic;
   std::string traffic_problem;  // As events and the condition tell it.
+  BudgetMemory budget;
+  std::string budget_reason;
+  std::string budget_problem;
   std::string dearer_revision;  // To be told: what the updated revision's requests cost.
 
   // What /debug/decisions shows: the newest one is rendered only if asked for.
@@ -519,7 +522,20 @@ Result<TrafficState> AppReconciler::route(const Snapshot& snapshot, const rollou
   return state;
 }
 
-// What a rollout needs beyond its own progress: traffic that follows, and as much capacity as before.
+Result<BudgetState> AppReconciler::keep_budget(const Snapshot& snapshot, int desired, Memory& memory) {
+  const api::ScalableApp& app = *snapshot.app;
+  if (app.spec.dry_run) return BudgetState{};
+  auto state = keep_disruption_budget(parts_.client, parts_.clock.monotonic_now(), app, desired, memory.budget);
+  if (!state) return state;
+  if (std::exchange(memory.budget_problem, state->problem) != state->problem) {
+    if (!state->problem.empty()) warn(app, state->reason, state->problem);
+    memory.budget_reason = state->reason;
+    state->next = kSoonest;  // For the condition.
+  }
+  return state;
+}
+
+// What is to be told beside the count and the progress: traffic that follows, a budget, as much capacity as before.
 void AppReconciler::add_rollout_conditions(WallTime now, const rollout::RolloutInput& input, Memory& memory,
                                            api::ScalableAppStatus& status) {
   const auto add = [&](api::Condition condition) {
@@ -535,6 +551,14 @@ void AppReconciler::add_rollout_conditions(WallTime now, const rollout::RolloutI
          .message = is_routed ? "the Services of spec.rollout select the revisions that they should" : memory.traffic_problem});
   } else {
     std::erase_if(status.conditions, [](const auto& condition) { return condition.type == "TrafficRouted"; });
+  }
+  if (!memory.budget_problem.empty()) {
+    add({.type = "DisruptionBudgetKept",
+         .status = api::ConditionStatus::kFalse,
+         .reason = memory.budget_reason,
+         .message = memory.budget_problem});
+  } else {
+    std::erase_if(status.conditions, [](const auto& condition) { return condition.type == "DisruptionBudgetKept"; });
   }
   if (auto capacity = capacity_condition(input, status.desired_replicas)) {
     const auto* before = api::find_condition(status.conditions, capacity->type);
@@ -807,6 +831,8 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     return tl::unexpected(done.error());
   }
   if (!traffic) return tl::unexpected(traffic.error());
+  const auto budget = keep_budget(snapshot, status.desired_replicas, *memory);
+  if (!budget) return tl::unexpected(budget.error());
   pods.tell_waits();
   if (pods.error) return tl::unexpected(*pods.error);
   if (memory->refusal) {
@@ -817,7 +843,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   if (plan.next_check) next = std::min(next, from_now(now, *plan.next_check));
   if (scale_down.next_check) next = std::min(next, from_now(now, *scale_down.next_check));
-  next = std::min({next, pods.next, traffic->next});
+  next = std::min({next, pods.next, traffic->next, budget->next});
   return std::min(next, std::max(kSoonest, *next_write));
 }
 

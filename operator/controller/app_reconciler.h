@@ -5,9 +5,10 @@
 //   3 decide    scaling::decide -> how many; rollout::plan -> of which revision, in which steps;
 //               rollout::plan_scale_down -> which pods; those that are needed after all serve at once
 //   4 report    status (only when it says something new), then events, metrics, one log line
-//   5 act       pods that are to go, and outliers, leave service; then the plan's actions in order; the first error ends the step and is retried, save a new
-//               ReplicaSet that the API server refuses: that is told and tried again later, the
-//               rest goes on
+//   5 act       pods that are to go, and outliers, leave service; Services send traffic where the rollout says;
+//               then the plan's actions in order, and the disruption budget; the first error ends the step and is
+//               retried, save a new ReplicaSet that the API server refuses: that is told and tried again later,
+//               the rest goes on; while traffic is not where it should be no pod is taken away
 //
 // Level-based and idempotent: killed after any write, the next run finds the world and goes on.
 // status.desiredReplicas is the app's size. In a rollout it is written, with the scale event, before
@@ -29,6 +30,7 @@
 #include <string>
 #include <vector>
 
+#include "operator/controller/disruption_budget.h"
 #include "operator/controller/pending_writes.h"
 #include "operator/controller/snapshot.h"
 #include "operator/controller/traffic.h"
@@ -92,6 +94,7 @@ class AppReconciler {
   std::vector<rollout::Eject> look_at_outliers(const Snapshot& snapshot, const std::vector<scaling::Outlier>& outliers,
                                                Memory& memory);
   Result<TrafficState> route(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory);
+  Result<BudgetState> keep_budget(const Snapshot& snapshot, int desired, Memory& memory);
   void add_rollout_conditions(WallTime now, const rollout::RolloutInput& input, Memory& memory,
                               api::ScalableAppStatus& status);
   Result<void> avoid_collision(const Snapshot& snapshot, Memory& memory);
