@@ -30,8 +30,8 @@ TEST(RolloutSpec, IsRollingBackByItselfUnlessToldOtherwise) {
   EXPECT_EQ(plain.strategy, RolloutStrategy::kRolling);
   EXPECT_TRUE(plain.automatic_rollback);
   EXPECT_FALSE(plain.analysis);
-  const RolloutSpec other =
-      rollout_of(R"({"strategy":"Recreate","rollback":"Manual","duringBurst":"Hold","scaleDown":"Allow","paused":true})");
+  const RolloutSpec other = rollout_of(
+      R"({"strategy":"Recreate","rollback":"Manual","duringBurst":"Hold","scaleDown":"Allow","paused":true})");
   EXPECT_EQ(other.strategy, RolloutStrategy::kRecreate);
   EXPECT_FALSE(other.automatic_rollback);
   EXPECT_EQ(other.during_burst, DuringBurst::kHold);
@@ -53,7 +53,8 @@ TEST(RolloutSpec, ACanaryHasStepsServicesAndARoute) {
 
 TEST(RolloutSpec, ABlueGreenNeedsNoMoreThanTheServiceThatSwitches) {
   const RolloutSpec rollout = rollout_of(R"({"strategy":"BlueGreen","blueGreen":{"activeService":"web"}})");
-  EXPECT_EQ(rollout.blue_green, (BlueGreen{.active_service = "web", .auto_promotion = true, .scale_down_delay_seconds = 30}));
+  EXPECT_EQ(rollout.blue_green,
+            (BlueGreen{.active_service = "web", .auto_promotion = true, .scale_down_delay_seconds = 30}));
 }
 
 TEST(RolloutSpec, AnEmptyAnalysisLooksAtErrorsLatencyAndRestarts) {
