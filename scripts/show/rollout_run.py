@@ -48,9 +48,9 @@ def count_pods(pods, stable_revision, min_ready_seconds, now):
     return counts
 
 
-def measurements(status):
+def measurements(rollout):
     """How often the updated revision's requests were judged; its restarts are counted from the first moment on."""
-    metrics = status.get("rollout", {}).get("analysis", {}).get("metrics", [])
+    metrics = rollout.get("analysis", {}).get("metrics", [])
     return max((m.get("measurements", 0) for m in metrics if m["name"] != "restarts"), default=0)
 
 
@@ -70,6 +70,7 @@ class RolloutRun(Show):
         self.active_service = None       # Whose selector is looked at.
         self.before = None               # The stable revision.
         self.last_pods = []
+        self.allowed_loss = 0            # Of available pods.
         self.original = None
         self.original_selector = None
         self.marks, self.problems, self.facts = [], [], {}
@@ -173,7 +174,8 @@ class RolloutRun(Show):
     def observe(self):
         second, moment = self.now(), datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         app = self.api.scalable_app(self.app) or {}
-        status, rollout = app.get("status", {}), app.get("status", {}).get("rollout", {})
+        status = app.get("status", {})
+        rollout = status.get("rollout", {})
         min_ready = app.get("spec", {}).get("rollout", {}).get("minReadySeconds", 0)
         active = None
         if self.active_service:
@@ -184,8 +186,10 @@ class RolloutRun(Show):
         row.update(second=second, time=moment, phase=self.phase, target_ms=self.target_ms,
                    desired=status.get("desiredReplicas", self.desired_until_known),
                    rollout_phase=rollout.get("phase", ""), step=rollout.get("step", 0), weight=rollout.get("weight", 0),
-                   measurements=measurements(status), failure=rollout.get("failureReason", ""),
+                   measurements=measurements(rollout), failure=rollout.get("failureReason", ""),
                    current=status.get("currentRevision"), updated=status.get("updatedRevision"), active=active)
+        if row["updated"] == self.before:
+            row.update(measurements=0, failure="")  # Of a rollout before this one.
         self.rows.append(row)
         return row
 

@@ -70,7 +70,7 @@ def bad_canary(run, flag):
     run.begin("bad version")
     began = run.now()
     run.new_version(flag)
-    failed = run.watch_until(lambda r: r["failure"] or r["rollout_phase"] == "Degraded", 120, "it was not given up")
+    failed = run.watch_until(lambda r: r["failure"], 120, "it was not given up")
     judged = next((r for r in run.rows if r["second"] >= began and r["measurements"] > 0), None)
     if not failed:
         return
@@ -167,6 +167,10 @@ def drain(run):
             pods_of[pod["spec"]["nodeName"]] += 1
     node = max(pods_of, key=pods_of.get)
     run.facts["pods_by_node"] = pods_of
+    # What the app's PodDisruptionBudget lets an eviction take away at once is no loss.
+    allowed = run.kubectl("get", "pdb", run.app, "--ignore-not-found", "-o", "jsonpath={.status.disruptionsAllowed}")
+    run.allowed_loss = int(allowed or 0)
+    run.facts["disruptions_allowed"] = allowed or "no PodDisruptionBudget"
     run.clean_ups.append(lambda: run.command(run.options.kubectl, "uncordon", node))
     run.begin("drain")
     began = run.now()
