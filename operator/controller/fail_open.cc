@@ -23,6 +23,8 @@ namespace {
 
 // After so many gates the Lease is looked at again first.
 constexpr int kMostAtATime = 50;
+// Until the pods are there: they count from when they are first seen.
+constexpr milliseconds kFirstPods{250};
 
 // What changes whenever the holder renews. Only ever compared.
 std::string record_of(const std::string& body) {
@@ -58,7 +60,9 @@ milliseconds FailOpen::look(const kube::Store<api::Pod>* pods) {
   }
   if (!in_doubt_ || pods == nullptr) {
     waiting_since_.clear();
-    return kLeaseLook;
+    if (in_doubt_) return kFirstPods;
+    const milliseconds doubt_in = record_ ? unled_since_ + kLeaseDoubt - now : kLeaseLook;
+    return std::clamp(doubt_in, kSoonest, kLeaseLook);
   }
   rollout::FailOpenPlan plan = rollout::plan_fail_open(now, unled_since_, pods->list(), waiting_since_);
   waiting_since_ = std::move(plan.waiting_since);

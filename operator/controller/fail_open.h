@@ -4,10 +4,10 @@
 // closes a gate, and changes nothing else.
 //
 // It reads the operator's Lease every kLeaseLook. Whether somebody leads it judges as the elector does
-// (kube/leader_elector.h): by when it saw the Lease change, never by the times in it. A Lease that cannot be read is no sign
-// of anything, since then no operator can renew it either: it counts anew after that. Only while the Lease
-// has not changed for kLeaseDoubt are pods watched, so at rest it costs the API server one read. An operator
-// that runs without an election has no Lease: do not run this beside it.
+// (kube/leader_elector.h): by when it saw the Lease change, never by the times in it. A Lease that cannot
+// be read is no sign of anything, since then no operator can renew it either: it counts anew after that.
+// Only while the Lease has not changed for kLeaseDoubt are pods watched, so at rest it costs the API
+// server one read. An operator that runs without an election has no Lease: do not run this beside it.
 #pragma once
 
 #include <optional>

@@ -42,4 +42,11 @@ says "a Prometheus without a scheme is refused" "prometheus.*url|url.*pattern" \
 says "a misspelt value is refused" "promtheus" render operator --set promtheus.url=http://x
 succeeds "one namespace needs no right over the cluster" \
   test -z "$(render operator --set watchNamespace=shop,crd.install=false | grep 'kind: ClusterRole')"
+succeeds "the stand-in for an absent operator may only read the lease and pods, and patch their status" \
+  test "$(render operator --set watchNamespace=shop -s templates/fail-open.yaml | grep 'verbs:' | tr -d ' \n')" = \
+  "verbs:[list,watch]verbs:[patch]verbs:[get]"
+succeeds "it can be left out" \
+  test -z "$(render operator --set failOpen.enabled=false | grep 'fail-open')"
+succeeds "its pods are not the operator's: only what keeps it off their nodes names those" \
+  test 1 = "$(render operator -s templates/fail-open.yaml | grep -c 'app.kubernetes.io/name: scalableapp-operator$')"
 exit $failed

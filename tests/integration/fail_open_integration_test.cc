@@ -39,7 +39,8 @@ class FailOpenIntegration : public testing::Test {
     create(kube::kPods, namespace_,
            {{"apiVersion", "v1"},
             {"kind", "Pod"},
-            {"metadata", {{"name", name}, {"labels", {{api::kAppLabel, "web"}}}, {"annotations", std::move(annotations)}}},
+            {"metadata",
+             {{"name", name}, {"labels", {{api::kAppLabel, "web"}}}, {"annotations", std::move(annotations)}}},
             {"spec",
              {{"readinessGates", {{{"conditionType", api::kWarmGate}}}},
               {"containers", {{{"name", "c"}, {"image", "i"}}}}}}});
@@ -48,12 +49,18 @@ class FailOpenIntegration : public testing::Test {
                        {"conditions", {{{"type", "ContainersReady"},
                                         {"status", "True"},
                                         {"lastTransitionTime", format_rfc3339(clock_.wall_now())}}}}}}};
-    const auto written = client_->patch(kube::kPods, {namespace_, name}, ready.dump(), kube::PatchKind::kStrategic, "status");
+    const auto written =
+        client_->patch(kube::kPods, {namespace_, name}, ready.dump(), kube::PatchKind::kStrategic, "status");
     ASSERT_TRUE(written) << written.error().message;
   }
   void renew() {
-    const json spec{{"holderIdentity", "a"}, {"leaseDurationSeconds", 4}, {"renewTime", format_rfc3339_micro(clock_.wall_now())}};
-    const json lease{{"apiVersion", "coordination.k8s.io/v1"}, {"kind", "Lease"}, {"metadata", {{"name", "operator"}}}, {"spec", spec}};
+    const json lease{{"apiVersion", "coordination.k8s.io/v1"},
+                     {"kind", "Lease"},
+                     {"metadata", {{"name", "operator"}}},
+                     {"spec",
+                      {{"holderIdentity", "a"},
+                       {"leaseDurationSeconds", 4},
+                       {"renewTime", format_rfc3339_micro(clock_.wall_now())}}}};
     const auto written = client_->apply(kube::kLeases, {namespace_, "operator"}, lease.dump(), "test");
     ASSERT_TRUE(written) << written.error().message;
   }
