@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "operator/api/workload.h"
 #include "operator/base/hash.h"
 
 namespace scalableapp::api {
@@ -63,6 +64,9 @@ std::string replica_set_body(const ScalableApp& app, std::string_view revision, 
     if (!gates.is_array()) gates = json::array();
     const json gate{{"conditionType", kWarmGate}};
     if (std::ranges::find(gates, gate) == gates.end()) gates.push_back(gate);
+    if (const auto after = app.spec.readiness.fail_open_seconds) {
+      object_at(pod_template["metadata"], "annotations")[kFailOpenAnnotation] = fmt::format("{}", *after);
+    }
   }
   const json owner{{"apiVersion", "scalableapp.io/v1alpha1"},
                    {"kind", "ScalableApp"},

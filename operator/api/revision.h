@@ -39,7 +39,8 @@ std::string replica_set_prefix(std::string_view app_name);
 // "<prefix>-<revision>".
 std::string replica_set_name(const ScalableApp& app, std::string_view revision);
 
-// The ReplicaSet to create for the app's present template, as JSON: the same bytes each time.
+// The ReplicaSet to create for the app's present template, as JSON: the same bytes each time. Its pods' annotation
+// kFailOpenAnnotation is spec.readiness's of that moment and belongs to no revision: a change of it replaces no pods.
 std::string replica_set_body(const ScalableApp& app, std::string_view revision, int replicas);
 
 }  // namespace scalableapp::api

@@ -140,10 +140,29 @@ TEST(ReplicaSetBody, HasNoGateWhereItIsOffAndKeepsGatesOfOthers) {
   EXPECT_EQ(gates().dump(), R"([{"conditionType":"example.com/lb"}])");
 }
 
+TEST(ReplicaSetBody, TellsItsPodsWhenToFailOpenAndIsTheSameRevision) {
+  ScalableApp app = app_of(pod_template());
+  const auto annotations = [&] {
+    return json::parse(replica_set_body(app, "r1", 1))["spec"]["template"]["metadata"].value("annotations", json());
+  };
+  EXPECT_EQ(annotations(), json());
+  const std::string before = revision_of(app.spec, 0);
+  app.spec.readiness.fail_open_seconds = 60;
+  EXPECT_EQ(annotations(), (json{{"scalableapp.io/fail-open-seconds", "60"}}));
+  EXPECT_EQ(revision_of(app.spec, 0), before);
+  json pod = json::parse(replica_set_body(app, "r1", 1))["spec"]["template"];
+  pod["metadata"]["name"] = "web-1";
+  EXPECT_EQ(decode_pod(pod)->fail_open_seconds, 60);
+  app.spec.readiness.gate = false;
+  EXPECT_EQ(annotations(), json());
+}
+
 TEST(ReplicaSetBody, ComesOutOfATemplateOfAnyShape) {
   for (const char* text : {"null", "[]", "3", R"({"metadata":"x","spec":"y"})",
                            R"({"metadata":{"labels":[]},"spec":{"readinessGates":{}}})"}) {
-    const json body = json::parse(replica_set_body(app_of(json::parse(text)), "r1", 1));
+    ScalableApp app = app_of(json::parse(text));
+    app.spec.readiness.fail_open_seconds = 60;
+    const json body = json::parse(replica_set_body(app, "r1", 1));
     EXPECT_EQ(body["spec"]["template"]["metadata"]["labels"][kRevisionLabel], "r1") << text;
   }
 }
