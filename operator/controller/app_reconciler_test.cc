@@ -358,6 +358,40 @@ TEST_F(AppReconcilerTest, AWarmUpQueryOpensTheGateAndIsAskedOnlyWhileAPodIsCold)
   EXPECT_EQ(metrics.asked.size(), 1u);
 }
 
+TEST_F(AppReconcilerTest, APodThatWaitsForLongSaysWhyInOneWrite) {
+  json spec = web_spec();
+  spec["readiness"] = {{"minWarmSeconds", 10}};
+  metrics.set("needed", 2);
+  cluster.put_app(kWeb, spec);
+  run(6);
+  EXPECT_EQ(cluster.writes_of("patch pods"), 2);
+  for (const json& pod : cluster.all(kube::kPods)) {
+    const json& condition = pod["status"]["conditions"].back();
+    EXPECT_EQ(condition["type"], api::kWarmGate);
+    EXPECT_EQ(condition["reason"], "WarmingUp");
+  }
+  run(10);
+  EXPECT_EQ(cluster.writes_of("patch pods"), 4);
+  EXPECT_EQ(cluster.serving(), 2);
+}
+
+TEST_F(AppReconcilerTest, WhyAPodWaitsIsSaidAfterEverythingElseAndItsErrorHoldsUpNothing) {
+  json spec = web_spec();
+  spec["readiness"] = {{"minWarmSeconds", 10}};
+  settle(spec);
+  metrics.set("needed", 4);
+  cluster.fault = [](const std::string& write) { return write.starts_with("patch") ? Fault::kServerError : Fault::kNone; };
+  run(2);
+  metrics.set("needed", 6);
+  clock.advance(seconds{1});
+  cluster.tick();
+  cluster.writes.clear();
+  EXPECT_TRUE(reconcile());
+  ASSERT_GE(cluster.writes.size(), 3u);
+  EXPECT_THAT(cluster.writes.front(), HasSubstr("apply replicasets"));
+  EXPECT_THAT(cluster.writes.back(), HasSubstr("patch pods"));
+}
+
 TEST_F(AppReconcilerTest, AMetricMayBeCalledWarmUpToo) {
   json spec = web_spec();
   spec["metrics"][0]["name"] = "warm-up";

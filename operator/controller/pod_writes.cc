@@ -53,7 +53,8 @@ std::string gate_patch(const rollout::GateChange& change, WallTime now, const st
                                  {"lastTransitionTime", format_rfc3339(since)}};
   nlohmann::json metadata{{"uid", change.pod->metadata.uid}};
   if (!version.empty()) metadata["resourceVersion"] = version;
-  return nlohmann::json{{"metadata", metadata}, {"status", {{"conditions", nlohmann::json::array({condition})}}}}.dump();
+  const nlohmann::json status{{"conditions", nlohmann::json::array({condition})}};
+  return nlohmann::json{{"metadata", metadata}, {"status", status}}.dump();
 }
 
 Result<void> PodWrites::write_gate(const rollout::GateChange& change) {

@@ -1,7 +1,8 @@
 // Asks the pods that wait for it whether they are warm (spec.readiness.warmUp.httpGet): each once a second,
-// or as soon as the last answer is there where that takes longer, at most kMostInFlight at a time, the one that has waited
-// longest first. One thread does it all (platform/http_probe.h). A result that differs from the one
-// before, the first included, wakes the app. Decides nothing about what it means (rollout/warm_up.h).
+// or as soon as the last answer is there where that takes longer; at most kMostInFlight at a time, the
+// one that has waited longest first. One thread does it all (platform/http_probe.h). A result that differs
+// from the one before, the first included, wakes the app. Decides nothing about what it means
+// (rollout/warm_up.h).
 //
 // Pods are asked by their address from where the operator runs: a NetworkPolicy must let it. Only
 // what is subscribed is asked, so a pod whose gate is open costs nothing.

@@ -154,9 +154,8 @@ TEST_F(WarmUpWatchTest, OnlyPodsThatWaitForItAreAsked) {
   without_address.ip.clear();
   to_go.draining_since = WallTime{};
   follow({cold, warm, starting, without_address, to_go});
-  EXPECT_THAT(probes.asked, ElementsAre(ProbeTarget{
-                                .id = "cold/0",
-                                .probe = {.address = "10.0.0.7", .port = 8080, .path = "/warm", .timeout = seconds{2}}}));
+  const HttpProbe want{.address = "10.0.0.7", .port = 8080, .path = "/warm", .timeout = seconds{2}};
+  EXPECT_THAT(probes.asked, ElementsAre(ProbeTarget{.id = "cold/0", .probe = want}));
   follow({cold, warm});
   EXPECT_EQ(probes.subscriptions, 1) << "nothing changed";
   follow({warm});

@@ -53,7 +53,8 @@ std::optional<Address> to_address(const HttpProbe& probe) {
 std::string request_of(const HttpProbe& probe) {
   const bool is_v6 = probe.address.find(':') != std::string::npos;
   return fmt::format(
-      "GET {} HTTP/1.1\r\nHost: {}{}{}:{}\r\nUser-Agent: scalableapp-operator\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+      "GET {} HTTP/1.1\r\nHost: {}{}{}:{}\r\nUser-Agent: scalableapp-operator\r\nAccept: */*\r\n"
+      "Connection: close\r\n\r\n",
       probe.path, is_v6 ? "[" : "", probe.address, is_v6 ? "]" : "", probe.port);
 }
 
@@ -65,7 +66,8 @@ bool is_path(std::string_view path) {
 std::string failure_of(std::string_view status_line) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (!status_line.starts_with("HTTP/1.") || status_line.size() < 12 || status_line[8] != ' ' ||
-      !std::ranges::all_of(status_line.substr(9, 3), is_digit) || (status_line.size() > 12 && is_digit(status_line[12]))) {
+      !std::ranges::all_of(status_line.substr(9, 3), is_digit) ||
+      (status_line.size() > 12 && is_digit(status_line[12]))) {
     return "the answer is not HTTP";
   }
   const std::string_view status = status_line.substr(9, 3);
@@ -165,7 +167,8 @@ std::vector<HttpProbeResult> HttpProbes::wait(MonotonicTime deadline) {
     }
     deadline = std::min(deadline, flight->deadline);
     waiting.push_back(flight.get());
-    polled.push_back({.fd = flight->fd, .events = static_cast<short>(flight->unsent.empty() ? POLLIN : POLLOUT), .revents = 0});
+    const short events = flight->unsent.empty() ? POLLIN : POLLOUT;
+    polled.push_back({.fd = flight->fd, .events = events, .revents = 0});
   }
   const auto left = std::clamp<milliseconds>(deadline - begun, milliseconds{0}, seconds{3600});
   if (poll(polled.data(), polled.size(), static_cast<int>(left.count())) > 0) {

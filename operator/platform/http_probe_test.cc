@@ -62,7 +62,10 @@ struct HttpProbesTest : testing::Test {
       return [code](const ServerRequest&) { return ServerResponse{.status = code, .body = std::string(100'000, 'x')}; };
     };
     server = *start_http_server({.address = "127.0.0.1", .threads = 4},
-                                {{"/warm", status(200)}, {"/moved", status(302)}, {"/cold", status(503)}, {"/bad", status(500)},
+                                {{"/warm", status(200)},
+                                 {"/moved", status(302)},
+                                 {"/cold", status(503)},
+                                 {"/bad", status(500)},
                                  {"/asked", [](const ServerRequest& request) {
                                     return ServerResponse{.status = request.query == "a=1" ? 204 : 400};
                                   }}});
@@ -78,7 +81,9 @@ struct HttpProbesTest : testing::Test {
     }
     return "nothing came";
   }
-  std::string get(const std::string& path) { return ask({.address = "127.0.0.1", .port = server->port(), .path = path}); }
+  std::string get(const std::string& path) {
+    return ask({.address = "127.0.0.1", .port = server->port(), .path = path});
+  }
 
   static inline std::unique_ptr<HttpServer> server;
   SystemClock clock;
@@ -97,7 +102,8 @@ TEST_F(HttpProbesTest, AStatusFrom200To399IsSuccessAndNoRedirectIsFollowed) {
 TEST_F(HttpProbesTest, WhoDoesNotAnswerIsGivenUpAfterTheTimeout) {
   RawServer silent(std::nullopt);
   const MonotonicTime begun = clock.monotonic_now();
-  EXPECT_EQ(ask({.address = "127.0.0.1", .port = silent.port(), .timeout = milliseconds{100}}), "no answer within 100ms");
+  EXPECT_EQ(ask({.address = "127.0.0.1", .port = silent.port(), .timeout = milliseconds{100}}),
+            "no answer within 100ms");
   EXPECT_GE(clock.monotonic_now() - begun, milliseconds{100});
 }
 

@@ -27,7 +27,12 @@ bool restarted_unseen(const api::Pod& pod) {
 class Planner {
  public:
   Planner(WallTime now, const api::ScalableAppSpec& spec, const Pods& pods, const WarmUpFacts& facts)
-      : now_(now), spec_(spec), readiness_(spec.readiness), pods_(pods), facts_(facts), to_spare_(count_to_spare(pods)) {}
+      : now_(now),
+        spec_(spec),
+        readiness_(spec.readiness),
+        pods_(pods),
+        facts_(facts),
+        to_spare_(count_to_spare(pods)) {}
 
   GatePlan plan() {
     for (const auto& pod : pods_) {

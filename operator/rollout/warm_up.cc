@@ -75,7 +75,8 @@ InRangeSince in_range_since(MonotonicTime now, const api::WarmUpCondition& condi
   return since;
 }
 
-WarmUpVerdict judge_warm_up(WallTime now, const api::Readiness& readiness, const api::Pod& pod, const WarmUpFact* known) {
+WarmUpVerdict judge_warm_up(WallTime now, const api::Readiness& readiness, const api::Pod& pod,
+                            const WarmUpFact* known) {
   static const WarmUpFact kNothing;
   const WarmUpFact& fact = known == nullptr ? kNothing : *known;
   // Without a minimum that is now, also by a node's clock that is ahead of ours.

@@ -43,6 +43,7 @@ class FakeCluster final : public Client {
   milliseconds stop_time{1000};       // From a pod's deletion until it is gone.
   std::string crashing_image;         // Pods with it never get ready.
   std::function<Fault(const std::string& write)> fault;  // Asked for each write.
+  bool unreadable = false;            // Gets fail.
 
   // --- what the operator reads --------------------------------------------------------------------
   Store<api::ScalableApp> apps;
@@ -125,6 +126,7 @@ class FakeCluster final : public Client {
 
   // --- Client -------------------------------------------------------------------------------------
   Result<std::string> get(const ResourceType& type, const api::ObjectKey& key) override {
+    if (unreadable) return fail(ErrorCode::kUnavailable, "injected");
     const Json object = at(type, key);
     if (object.is_null()) return fail(ErrorCode::kNotFound, to_string(key));
     return object.dump();
