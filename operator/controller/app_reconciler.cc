@@ -738,7 +738,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
 
   // --- decide -------------------------------------------------------------------------------------
   if (const auto measurement = new_measurement(
-          now, input, key, [&](const std::string& id) { return parts_.metrics.latest(key, id); })) {
+          now, snapshot, input, memory->history, [&](const std::string& id) { return parts_.metrics.latest(key, id); })) {
     input.state.analysis = rollout::measure(analysis_of(app->spec), *measurement, std::move(input.state.analysis));
   }
   scaling::Observation observation{.readings = snapshot.readings,
@@ -821,9 +821,12 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   announce(now, snapshot, plan, std::move(observation), std::move(before), std::move(decision), *memory);
 
-  if (!pods.set_aside(scale_down.marks, ejects)) drop_scale_downs(plan.actions);
   const auto traffic = route(snapshot, plan, *memory);
-  if (!traffic || !traffic->problem.empty()) drop_scale_downs(plan.actions);
+  if (!traffic || !traffic->problem.empty()) {
+    scale_down.marks.clear();
+    drop_scale_downs(plan.actions);
+  }
+  if (!pods.set_aside(scale_down.marks, ejects)) drop_scale_downs(plan.actions);
   if (change) {
     next_write = write_status(*app, status, *memory, Urgency::kMakesWay);
     if (!next_write) return next_write;

@@ -109,8 +109,9 @@ std::vector<metrics::Query> analysis_queries(const rollout::RolloutInput& input,
   return metrics::analysis_queries(analysis_of(input.spec), app, sides.updated, sides.stable);
 }
 
-std::optional<rollout::Measurement> new_measurement(WallTime now, const rollout::RolloutInput& input,
-                                                    const api::ObjectKey&, const Latest& latest) {
+std::optional<rollout::Measurement> new_measurement(WallTime now, const Snapshot& snapshot,
+                                                    const rollout::RolloutInput& input,
+                                                    const api::ScalingHistory& history, const Latest& latest) {
   const Sides sides = sides_of(input);
   if (sides.updated.empty()) return std::nullopt;
   const api::Analysis& analysis = analysis_of(input.spec);
@@ -121,6 +122,8 @@ std::optional<rollout::Measurement> new_measurement(WallTime now, const rollout:
     if (revision.revision != input.updated_revision) continue;
     for (const auto& pod : revision.pods) measurement->restarts += pod.restart_count;
   }
+  measurement->is_short_of_pods =
+      rollout::is_short_of_pods(now, analysis, history, snapshot.status->desired_replicas - snapshot.status->ready_replicas);
   return measurement;
 }
 

@@ -36,8 +36,9 @@ std::vector<metrics::Query> analysis_queries(const rollout::RolloutInput& input,
 
 // A measurement that is due, where every answer for it is there.
 using Latest = std::function<std::optional<metrics::QueryResult>(const std::string& id)>;
-std::optional<rollout::Measurement> new_measurement(WallTime now, const rollout::RolloutInput& input,
-                                                    const api::ObjectKey& app, const Latest& latest);
+std::optional<rollout::Measurement> new_measurement(WallTime now, const Snapshot& snapshot,
+                                                    const rollout::RolloutInput& input,
+                                                    const api::ScalingHistory& history, const Latest& latest);
 
 // The condition RevisionCapacity, while there is something to say: what the updated revision's requests cost
 // beside the stable one's.

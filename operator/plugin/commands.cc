@@ -20,12 +20,13 @@ constexpr std::array kCommands{
     Entry{kSteer, abort_command},  Entry{kSteer, retry_command},   Entry{kSteer, pause_command},
     Entry{kSteer, resume_command}, Entry{kSteer, restart_command}, Entry{kSteer, undo_command},
     Entry{kSteer, scale_command},  Entry{kTry, simulate_command},  Entry{kTry, backtest_command},
-    Entry{kTry, tune_command},     Entry{kTry, explain_command},   Entry{kTry, decide_command}};
+    Entry{kTry, tune_command},     Entry{kTry, rehearse_command},  Entry{kTry, explain_command},
+    Entry{kTry, decide_command}};
 
 std::string overview() {
   std::string text =
       "Steers the rollouts of ScalableApps, tries their scaling before production and explains it afterwards.\n\n"
-      " Works as a kubectl plugin and alone. simulate, backtest, tune and decide run the operator's own\n"
+      " Works as a kubectl plugin and alone. simulate, backtest, tune, rehearse and decide run the operator's own\n"
       "decision code and need no cluster.\n";
   std::string_view heading;
   for (const Entry& entry : kCommands) {

@@ -69,6 +69,10 @@ std::string time_text(double seconds) {
 }
 std::string requests_text(double count) { return fmt::format("{:.0f}", count); }
 
+bool cannot_be_compared(const Measurement& measurement) {
+  return measurement.is_short_of_pods && (measurement.updated.requests <= 0 || measurement.stable.requests <= 0);
+}
+
 // What stands in the way of judging by counts; nothing if nothing does.
 std::optional<Look> why_not_yet(const api::Analysis& analysis, const Measurement& measurement, double updated,
                                 double stable) {
@@ -83,6 +87,7 @@ std::optional<Look> why_not_yet(const api::Analysis& analysis, const Measurement
     return look;
   }
   if (measurement.updated.requests <= 0) return Look{.value = "no new requests"};
+  if (cannot_be_compared(measurement)) return Look{.value = "too few pods for the load, and stable has no traffic"};
   return std::nullopt;
 }
 
@@ -230,12 +235,19 @@ WallTime next_measurement(const api::Analysis& analysis, const api::AnalysisStat
   return status.measured_at ? *status.measured_at + seconds{analysis.interval_seconds} : now;
 }
 
+bool is_short_of_pods(WallTime now, const api::Analysis& analysis, const api::ScalingHistory& history, int missing) {
+  const WallTime since = now - 2 * seconds{analysis.interval_seconds};
+  return missing > 0 || (history.burst_over && *history.burst_over > since) ||
+         std::ranges::any_of(history.scale_events,
+                             [&](const api::ScaleEvent& event) { return event.change > 0 && event.time > since; });
+}
+
 api::AnalysisStatus measure(const api::Analysis& analysis, const Measurement& measurement,
                             api::AnalysisStatus status) {
   const auto soonest = milliseconds{900} * analysis.interval_seconds;
   if (status.measured_at && measurement.at < *status.measured_at + soonest) return status;
   status.measured_at = measurement.at;
-  add_counts(measurement, status);
+  if (!cannot_be_compared(measurement)) add_counts(measurement, status);
   std::vector<AnalysisMetricStatus> metrics;
   for (const AnalysisMetric& metric : analysis.metrics) {
     const auto known = std::ranges::find(status.metrics, metric.name, &AnalysisMetricStatus::name);

@@ -49,9 +49,16 @@ struct Measurement {
   api::RevisionEvidence updated;
   api::RevisionEvidence stable;
   int restarts = 0;                          // Of the updated revision's pods, in all.
+  // The app had fewer pods than its load needs. Both revisions suffer alike; but where only one of them had
+  // traffic, that is not what it is like, and nothing is counted.
+  bool is_short_of_pods = false;
   std::map<std::string, double> values;      // Prometheus metrics by name.
   std::map<std::string, std::string> missing;  // Or why there is none. "" is what is counted.
 };
+
+// Whether the app has been short of pods within the last two intervals: it has scaled up, or its metrics asked for a
+// burst. `missing`: so many of the wanted pods are not available now.
+bool is_short_of_pods(WallTime now, const api::Analysis& analysis, const api::ScalingHistory& history, int missing);
 
 // When the next measurement is due; at once if there was none.
 WallTime next_measurement(const api::Analysis& analysis, const api::AnalysisStatus& status, WallTime now);

@@ -182,7 +182,9 @@ class Run {
                                      .bounds = {kLatencyBounds.begin(), kLatencyBounds.end()},
                                      .updated = metrics_.evidence(now, updated_, window),
                                      .stable = metrics_.evidence(now, stable_, window),
-                                     .restarts = 0};
+                                     .is_short_of_pods = rollout::is_short_of_pods(
+                                         wall(now), analysis_, history_,
+                                         desired_ - available(stable_, now) - available(updated_, now))};
     for (const api::AnalysisMetric& metric : analysis_.metrics) {
       if (metric.type != api::AnalysisMetricType::kPrometheus) continue;
       if (const auto value = columns_.at(now, metric.name)) {
