@@ -11,6 +11,7 @@
 #include "operator/platform/log.h"
 #include "tests/support/fake_cluster.h"
 #include "tests/support/fake_event_recorder.h"
+#include "tests/support/fake_probes.h"
 
 namespace scalableapp::controller {
 namespace {
@@ -76,7 +77,8 @@ struct World {
                              .metrics = metrics,
                              .events = events,
                              .exporter = exporter,
-                             .is_behind = [this] { return others_wait; }});
+                             .is_behind = [this] { return others_wait; },
+                             .probes = &probes});
   }
   // A process that dies is followed by a new one.
   Result<milliseconds> reconcile() {
@@ -160,6 +162,7 @@ struct World {
   FakeClock clock;
   kube::FakeCluster cluster{clock};
   FakeMetrics metrics;
+  FakeProbes probes;
   kube::FakeEventRecorder events;
   metrics::Exporter exporter;
   std::unique_ptr<AppReconciler> reconciler;
@@ -390,6 +393,75 @@ TEST_F(AppReconcilerTest, WhyAPodWaitsIsSaidAfterEverythingElseAndItsErrorHoldsU
   ASSERT_GE(cluster.writes.size(), 3u);
   EXPECT_THAT(cluster.writes.front(), HasSubstr("apply replicasets"));
   EXPECT_THAT(cluster.writes.back(), HasSubstr("patch pods"));
+}
+
+TEST_F(AppReconcilerTest, AValueHasToBeGoodForSecondsAndAnOutageOfPrometheusIsNoBreak) {
+  json spec = web_spec();
+  spec["readiness"] = {{"warmUp", {{"query", "warmth"}, {"atLeast", 1}, {"forSeconds", 10}}}};
+  metrics.set("needed", 2);
+  cluster.put_app(kWeb, spec);
+  run(3);
+  warm_up();
+  run(5);
+  metrics.answers[""].error = Error{ErrorCode::kUnavailable, "Prometheus: connection refused", {}};
+  run(4);
+  EXPECT_EQ(cluster.serving(), 0);
+  metrics.answers[""].error.reset();
+  run(3);
+  EXPECT_EQ(cluster.serving(), 2);
+}
+
+TEST_F(AppReconcilerTest, ANewProcessCountsAnewHowLongAValueHasBeenGood) {
+  json spec = web_spec();
+  spec["readiness"] = {{"warmUp", {{"query", "warmth"}, {"atLeast", 1}, {"forSeconds", 10}}}};
+  metrics.set("needed", 2);
+  cluster.put_app(kWeb, spec);
+  run(3);
+  warm_up();
+  run(8);
+  restart();
+  run(9);
+  EXPECT_EQ(cluster.serving(), 0);
+  run(4);
+  EXPECT_EQ(cluster.serving(), 2);
+}
+
+TEST_F(AppReconcilerTest, PodsAreProbedFromWhenTheirContainersAreReadyUntilTheyAreWarm) {
+  cluster.pod_ip = "10.0.0.7";
+  json spec = web_spec();
+  spec["readiness"] = {{"warmUp", {{"httpGet", {{"path", "/warm"}, {"port", 8080}}}}}};
+  metrics.set("needed", 2);
+  cluster.put_app(kWeb, spec);
+  run(2);
+  EXPECT_THAT(probes.asked, IsEmpty());
+  run(3);
+  ASSERT_EQ(probes.asked.size(), 2u);
+  EXPECT_EQ(probes.asked[0].probe.address, "10.0.0.7");
+  probes.failures = {{probes.asked[0].id, ""}, {probes.asked[1].id, "HTTP 503"}};
+  run(2);
+  EXPECT_EQ(cluster.serving(), 1);
+  ASSERT_EQ(probes.asked.size(), 1u);
+  probes.failures[probes.asked[0].id] = "";
+  run(2);
+  EXPECT_EQ(cluster.serving(), 2);
+  EXPECT_THAT(probes.asked, IsEmpty());
+  EXPECT_EQ(metrics.asked.size(), 1u) << "there is no query to ask";
+}
+
+TEST_F(AppReconcilerTest, SlowStartOpensTheGatesOfABurstOneAfterTheOtherAlsoByANewProcess) {
+  json spec = web_spec();
+  spec["readiness"] = {{"slowStart", {{"maxPercent", 25}, {"intervalSeconds", 10}}}};
+  settle(spec);
+  metrics.set("needed", 6);
+  run(10);
+  EXPECT_EQ(cluster.serving(), 3);
+  restart();
+  run(2);
+  EXPECT_EQ(cluster.serving(), 3);
+  run(8);
+  EXPECT_EQ(cluster.serving(), 4);
+  run(20);
+  EXPECT_EQ(cluster.serving(), 6);
 }
 
 TEST_F(AppReconcilerTest, AMetricMayBeCalledWarmUpToo) {

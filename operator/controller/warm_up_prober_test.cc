@@ -8,6 +8,7 @@
 
 #include "operator/controller/warm_up_watch.h"
 #include "operator/platform/http_server.h"
+#include "tests/support/fake_probes.h"
 
 namespace scalableapp::controller {
 namespace {
@@ -101,28 +102,6 @@ TEST_F(WarmUpProberTest, PodsThatDoNotAnswerHoldUpNoOther) {
 }
 
 // --- which pods are asked, and what the gate is told -----------------------------------------------
-
-class FakeProbes final : public WarmUpProbes {
- public:
-  void subscribe(const api::ObjectKey&, const std::vector<ProbeTarget>& targets) override {
-    ++subscriptions;
-    asked = targets;
-  }
-  void unsubscribe(const api::ObjectKey&) override { asked.clear(); }
-  std::optional<HttpProbeResult> latest(const api::ObjectKey&, const std::string& id) const override {
-    const auto found = failures.find(id);
-    if (found == failures.end()) return std::nullopt;
-    return HttpProbeResult{id, found->second};
-  }
-  std::vector<std::string> asked_ids() const {
-    std::vector<std::string> ids;
-    for (const auto& target : asked) ids.push_back(target.id);
-    return ids;
-  }
-  std::map<std::string, std::string> failures;  // By id.
-  std::vector<ProbeTarget> asked;
-  int subscriptions = 0;
-};
 
 struct WarmUpWatchTest : testing::Test {
   WarmUpWatchTest() {

@@ -41,6 +41,7 @@ class FakeCluster final : public Client {
   milliseconds lag{0};                // Until the caches show a change.
   milliseconds start_time{1000};      // From a pod's creation until its containers are ready.
   milliseconds stop_time{1000};       // From a pod's deletion until it is gone.
+  std::string pod_ip;                 // Of every pod that runs; empty: they have none.
   std::string crashing_image;         // Pods with it never get ready.
   std::function<Fault(const std::string& write)> fault;  // Asked for each write.
   bool unreadable = false;            // Gets fail.
@@ -350,6 +351,7 @@ class FakeCluster final : public Client {
     } else if (starts) {
       pod["status"].erase("containerStatuses");
       pod["status"]["phase"] = "Running";
+      if (!pod_ip.empty()) pod["status"]["podIP"] = pod_ip;
       pod["status"]["startTime"] = format_rfc3339(clock_.wall_now());
       set_condition(pod, "ContainersReady", true);
     }
