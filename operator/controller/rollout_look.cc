@@ -46,13 +46,9 @@ rollout::RevisionState to_revision(const api::ReplicaSet& replica_set, const Sna
   return revision;
 }
 
-// The ReplicaSets of both revisions, by name; none where there is nothing to compare.
-struct Sides {
-  std::vector<std::string> updated;
-  std::vector<std::string> stable;
-};
-Sides sides_of(const rollout::RolloutInput& input) {
-  Sides sides;
+// None where there is nothing to compare.
+metrics::AnalysisPods pods_of(const rollout::RolloutInput& input) {
+  metrics::AnalysisPods sides;
   if (input.current_revision.empty() || input.current_revision == input.updated_revision ||
       input.state.revision != input.updated_revision || !rollout::in_flight(input)) {
     return sides;
@@ -104,24 +100,24 @@ const api::Analysis& analysis_of(const api::ScalableAppSpec& spec) {
 }
 
 std::vector<metrics::Query> analysis_queries(const rollout::RolloutInput& input, const api::ObjectKey& app) {
-  const Sides sides = sides_of(input);
-  if (sides.updated.empty()) return {};
-  return metrics::analysis_queries(analysis_of(input.spec), app, sides.updated, sides.stable);
+  const metrics::AnalysisPods pods = pods_of(input);
+  if (pods.updated.empty()) return {};
+  return metrics::analysis_queries(app, pods, analysis_of(input.spec));
 }
 
 std::optional<rollout::Measurement> new_measurement(WallTime now, const Snapshot& snapshot,
                                                     const rollout::RolloutInput& input,
                                                     const api::ScalingHistory& history, const Latest& latest) {
-  const Sides sides = sides_of(input);
-  if (sides.updated.empty()) return std::nullopt;
+  if (pods_of(input).updated.empty()) return std::nullopt;
   const api::Analysis& analysis = analysis_of(input.spec);
   if (now < rollout::next_measurement(analysis, input.state.analysis, now)) return std::nullopt;
-  auto measurement = metrics::to_measurement(analysis, latest);
-  if (!measurement) return std::nullopt;
+  int restarts = 0;
   for (const auto& revision : input.revisions) {
     if (revision.revision != input.updated_revision) continue;
-    for (const auto& pod : revision.pods) measurement->restarts += pod.restart_count;
+    for (const auto& pod : revision.pods) restarts += pod.restart_count;
   }
+  auto measurement = metrics::read_measurement(analysis, latest, restarts, now);
+  if (!measurement) return std::nullopt;
   measurement->is_short_of_pods =
       rollout::is_short_of_pods(now, analysis, history, snapshot.status->desired_replicas - snapshot.status->ready_replicas);
   return measurement;
@@ -130,7 +126,7 @@ std::optional<rollout::Measurement> new_measurement(WallTime now, const Snapshot
 std::optional<api::Condition> capacity_condition(const rollout::RolloutInput& input, int desired) {
   constexpr int kEnoughRequests = 100;
   constexpr double kMuchMore = 1.1;
-  if (sides_of(input).updated.empty()) return std::nullopt;
+  if (pods_of(input).updated.empty()) return std::nullopt;
   const auto change = rollout::capacity_change(input.state.analysis, kEnoughRequests);
   if (!change.cpu && !change.busy) return std::nullopt;
   const bool is_dearer = change.cpu.value_or(1) >= kMuchMore || change.busy.value_or(1) >= kMuchMore;
