@@ -107,9 +107,8 @@ std::string role_of(const api::ScalableApp& app, std::string_view revision) {
   if (is_updated && !rollout.failure_reason.empty() && revision == rollout.revision) {
     roles.push_back("failed");
   } else if (is_updated && !is_stable) {
-    roles.push_back(is_blue_green                                                    ? has_switched ? "updated" : "preview"
-                    : app.spec.rollout.strategy == api::RolloutStrategy::kCanary ? "canary"
-                                                                                 : "updated");
+    const bool is_canary = app.spec.rollout.strategy == api::RolloutStrategy::kCanary;
+    roles.push_back(is_canary ? "canary" : is_blue_green && !has_switched ? "preview" : "updated");
   }
   const bool is_active = is_blue_green && (has_switched && rollout.failure_reason.empty() ? is_updated : is_stable);
   if (is_active) roles.push_back("active");

@@ -20,8 +20,8 @@ Result<const RevisionView*> find_number(const std::vector<RevisionView>& revisio
   if (found != revisions.end()) return &*found;
   std::vector<std::int64_t> numbers;
   for (const RevisionView& revision : revisions) numbers.push_back(revision.number);
-  return fail(ErrorCode::kNotFound, fmt::format("there is no revision {}; there are: {}", number,
-                                                numbers.empty() ? "none" : fmt::format("{}", fmt::join(numbers, ", "))));
+  const std::string known = numbers.empty() ? "none" : fmt::format("{}", fmt::join(numbers, ", "));
+  return fail(ErrorCode::kNotFound, fmt::format("there is no revision {}; there are: {}", number, known));
 }
 
 // Where undo goes unless it is told.
@@ -40,7 +40,8 @@ Result<const RevisionView*> find_previous(const api::ScalableApp& app, const std
 Result<json> template_of(const RevisionView& revision) {
   const auto refused = [&](const char* why) {
     return fail(ErrorCode::kInvalid,
-                fmt::format("revision {} cannot be given back exactly: {}; apply its manifest instead", revision.number, why));
+                fmt::format("revision {} cannot be given back exactly: {}; apply its manifest instead",
+                            revision.number, why));
   };
   if (revision.template_json.empty()) {
     return refused("its ReplicaSet has no annotation scalableapp.io/template, an older operator made it");
@@ -83,7 +84,8 @@ Result<Edit> undo(const api::ScalableApp& app, const std::vector<RevisionView>& 
   auto pod_template = template_of(**revision);
   if (!pod_template) return tl::unexpected(pod_template.error());
   if (pod_template->dump() == app.spec.template_json) {
-    return Edit{.done = fmt::format("skipped rollback (current template already matches revision {})", (*revision)->number)};
+    return Edit{.done = fmt::format("skipped rollback (current template already matches revision {})",
+                                    (*revision)->number)};
   }
   // A merge would keep what only the present template has. The resourceVersion is the lock, as in a merge patch.
   const json operations{

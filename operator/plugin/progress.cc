@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "operator/plugin/app_view.h"
 
 namespace scalableapp::plugin {
@@ -46,13 +48,14 @@ Progress progress_of(const api::ScalableApp& app) {
     return {Outcome::kFailed, "the spec is invalid: " + ready->message};
   }
   if (!rollout.failure_reason.empty() && !awaits_retry(app)) {
-    return {Outcome::kFailed,
-            fmt::format("revision {} failed: {}: {}", rollout.revision, rollout.failure_reason, rollout.failure_message)};
+    return {Outcome::kFailed, fmt::format("revision {} failed: {}: {}", rollout.revision, rollout.failure_reason,
+                                          rollout.failure_message)};
   }
   const bool is_rolled_out = !status.updated_revision.empty() && status.updated_revision == status.current_revision;
   if (is_rolled_out && rollout.phase == api::RolloutPhase::kHealthy) {
-    return {Outcome::kComplete, fmt::format("revision {} is rolled out, {} of {} replicas are available",
-                                            status.updated_revision, status.available_replicas, status.desired_replicas)};
+    return {Outcome::kComplete,
+            fmt::format("revision {} is rolled out, {} of {} replicas are available", status.updated_revision,
+                        status.available_replicas, status.desired_replicas)};
   }
   std::string line = fmt::format("{}: {}", to_string(rollout.phase),
                                  rollout.message.empty() ? counts_text(status) : rollout.message);

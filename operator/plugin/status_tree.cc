@@ -100,7 +100,8 @@ std::vector<std::string> pod_row(const PodView& view, WallTime now) {
 }
 
 bool is_shown(const AppView& view, const RevisionView& revision) {
-  return revision.replica_set.spec_replicas > 0 || !revision.pods.empty() || !role_of(view.app, revision.revision).empty();
+  return revision.replica_set.spec_replicas > 0 || !revision.pods.empty() ||
+         !role_of(view.app, revision.revision).empty();
 }
 
 std::string tree(const AppView& view, WallTime now) {

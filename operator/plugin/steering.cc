@@ -58,16 +58,17 @@ Result<void> check_in_flight(const api::ScalableApp& app, const char* verb) {
   if (auto known = check_rollout(app, verb); !known) return known;
   const api::RolloutStatus& rollout = app.status.rollout;
   if (!rollout.failure_reason.empty() || rollout.phase == api::RolloutPhase::kDegraded) {
-    return nothing_to(verb, fmt::format("revision {} has failed: {}: {}; 'retry {}' tries it again, 'undo' takes it back",
-                                        rollout.revision, rollout.failure_reason, rollout.failure_message,
-                                        app.metadata.name));
+    return nothing_to(
+        verb, fmt::format("revision {} has failed: {}: {}; 'retry {}' tries it again, 'undo' takes it back",
+                          rollout.revision, rollout.failure_reason, rollout.failure_message, app.metadata.name));
   }
   if (is_asked(app, api::kAbortAnnotation)) {
     return nothing_to(verb, fmt::format("revision {} is being aborted; 'retry {}' tries it again", rollout.revision,
                                         app.metadata.name));
   }
   if (rollout.phase == api::RolloutPhase::kHealthy) {
-    return nothing_to(verb, fmt::format("{} is Healthy, revision {} is rolled out", app.metadata.name, rollout.revision));
+    return nothing_to(verb,
+                      fmt::format("{} is Healthy, revision {} is rolled out", app.metadata.name, rollout.revision));
   }
   return {};
 }
@@ -204,7 +205,8 @@ Runnable steering_command(Command command, std::shared_ptr<SteeringOptions> opti
   Runnable runnable{.command = std::move(command)};
   auto& flags = runnable.command.flags;
   std::ranges::move(cluster_flags(options->cluster), std::back_inserter(flags));
-  flags.push_back({"dry-run", 0, "'none'", "Must be none or client. client, or no value, prints the patch and writes nothing.",
+  flags.push_back({"dry-run", 0, "'none'",
+                   "Must be none or client. client, or no value, prints the patch and writes nothing.",
                    choice("dry-run", options->dry_run, {"none", "client"}), "client"});
   take_name(runnable, options->name);
   runnable.execute = [options, make_edit = std::move(make_edit)]() -> Result<Printed> {

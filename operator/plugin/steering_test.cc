@@ -37,7 +37,8 @@ TEST(Promote, LetsARolloutGoOnThatWasPausedByHand) {
 }
 
 TEST(Promote, SaysWhyThereIsNothingToPromote) {
-  EXPECT_EQ(refusal_of(promote(healthy_app(), false)), "nothing to promote: web is Healthy, revision new is rolled out");
+  EXPECT_EQ(refusal_of(promote(healthy_app(), false)),
+            "nothing to promote: web is Healthy, revision new is rolled out");
   EXPECT_EQ(refusal_of(promote(failed_app(), true)),
             "nothing to promote: revision new has failed: AnalysisFailed: error-rate is 5.1%, stable 0.1%; "
             "'retry web' tries it again, 'undo' takes it back");
@@ -47,7 +48,8 @@ TEST(Promote, SaysWhyThereIsNothingToPromote) {
   app.metadata.annotations["scalableapp.io/abort"] = "an-earlier-one";
   EXPECT_TRUE(promote(app, false));
   app.metadata.generation = 8;
-  EXPECT_THAT(refusal_of(promote(app, false)), HasSubstr("has not seen the latest change yet (generation 8, it has seen 7)"));
+  EXPECT_THAT(refusal_of(promote(app, false)),
+              HasSubstr("has not seen the latest change yet (generation 8, it has seen 7)"));
 }
 
 TEST(Promote, AStepIsPassedOnlyWhereThereIsOne) {
@@ -105,7 +107,8 @@ TEST(Restart, SetsTheTimeInTheTemplateAsKubectlDoes) {
   api::ScalableApp app = healthy_app();
   EXPECT_EQ(patch_of(restart(app, kNow))["spec"], json::parse(R"({"template":{"metadata":{"annotations":{
     "kubectl.kubernetes.io/restartedAt":"2027-01-15T08:00:00Z"}}}})"));
-  app.spec.template_json = R"({"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"2027-01-15T08:00:00Z"}}})";
+  app.spec.template_json =
+      R"({"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"2027-01-15T08:00:00Z"}}})";
   EXPECT_THAT(refusal_of(restart(app, kNow)), HasSubstr("within this second"));
   app.spec.rollout.paused = true;
   EXPECT_THAT(refusal_of(restart(app, kNow)), HasSubstr("is paused: spec.rollout.paused; run resume web first"));
