@@ -41,8 +41,8 @@ Runnable history_command() {
                   .usage = "history NAME [options]",
                   .flags = cluster_flags(options->cluster)},
       .execute = [options] { return show(*options); }};
-  runnable.command.flags.push_back({"revision", 0, "0", "Show this one's pod template; default: the list of all.",
-                                    whole("revision", options->revision, 1, 2'000'000'000)});
+  runnable.command.flags.push_back({"revision", 0, "''", "Show this one's pod template; default: the list of all.",
+                                    whole("revision", options->revision, -2'000'000'000, 2'000'000'000)});
   take_name(runnable, options->name);
   return runnable;
 }

@@ -9,14 +9,16 @@ Runnable promote_command() {
   return steering_command(
       {.name = "promote",
        .summary = "Let a rollout pass the step it is at.",
-       .description = "Of a Canary that is the present step, of a BlueGreen the wait before the switch. A rollout\n"
-                      "that spec.rollout.paused holds goes on too. Sets the annotation scalableapp.io/promote.",
+       .description = "Of a Canary that is the present step, of a BlueGreen the wait before the switch; an\n"
+                      "analysis is a step too. A rollout that spec.rollout.paused holds at one goes on as well.\n"
+                      "Sets the annotation scalableapp.io/promote.",
        .examples = "# Go on with the next step\n"
                    "kubectl scalableapp promote web\n\n"
                    "# Skip all steps, pauses and analyses\n"
                    "kubectl scalableapp promote web --full",
        .usage = "promote NAME [options]",
-       .flags = {{"full", 0, "false", "Past all steps, without waiting or measuring any more.",
+       .flags = {{"full", 0, "false", "Past all steps, without waiting or measuring any more, and past an analysis that failed where "
+                  "spec.rollout.rollback is Manual.",
                   toggle("full", *fully), "true"}}},
       options, [fully](kube::Client&, const api::ScalableApp& app, WallTime) { return promote(app, *fully); });
 }

@@ -142,6 +142,15 @@ TEST(Status, ATimedPauseTellsWhatIsLeftOfIt) {
   EXPECT_EQ(step_text(app, kNow), "1 of 4: setWeight 20%");
   app.status.rollout.step = 4;
   EXPECT_EQ(step_text(app, kNow), "past the last of 4");
+  app.spec.rollout.strategy = api::RolloutStrategy::kBlueGreen;
+  app.spec.rollout.analysis = api::Analysis{};
+  app.status.rollout.step = 0;
+  EXPECT_EQ(step_text(app, kNow), "1 of 2: before the switch");
+  app.status.rollout.step = 1;
+  EXPECT_EQ(step_text(app, kNow), "2 of 2: analysis");
+  app.spec.rollout.strategy = api::RolloutStrategy::kRolling;
+  app.spec.rollout.analysis.reset();
+  EXPECT_EQ(step_text(app, kNow), "");
 }
 
 TEST(Status, RolesFollowTheStrategy) {

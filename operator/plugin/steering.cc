@@ -16,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kPluginManager = "kubectl-scalableapp";
+constexpr const char* kAnalysisFailed = "AnalysisFailed";  // As in rollout/attempt.h.
 constexpr const char* kRestartedAt = "kubectl.kubernetes.io/restartedAt";
 // The operator writes the status meanwhile, and its resourceVersion is the lock.
 constexpr int kMostTries = 5;
@@ -73,29 +74,32 @@ Result<void> check_in_flight(const api::ScalableApp& app, const char* verb) {
   return {};
 }
 
-// A rollout that progresses has something to be promoted past only at a step, or before a switch.
+// A failed analysis after which the revision stays can be overruled.
+bool is_overruled(const api::ScalableApp& app, bool fully) {
+  return fully && !app.spec.rollout.automatic_rollback && app.status.rollout.failure_reason == kAnalysisFailed;
+}
+
+// One can go past a step, or past an analysis that cannot tell.
 Result<void> check_step(const api::ScalableApp& app) {
   const api::RolloutSpec& spec = app.spec.rollout;
   const api::RolloutStatus& rollout = app.status.rollout;
-  if (rollout.phase == api::RolloutPhase::kPaused) return {};
-  const char* ends = "it goes on by itself";
-  switch (spec.strategy) {
-    case api::RolloutStrategy::kCanary:
-      if (rollout.step < static_cast<int>(spec.canary.steps.size())) return {};
-      return nothing_to("promote", fmt::format("revision {} is past the last step; {}", rollout.revision, ends));
-    case api::RolloutStrategy::kBlueGreen:
-      if (!rollout.switched_at) return {};
-      return nothing_to("promote", fmt::format("revision {} is active already; {}", rollout.revision, ends));
-    default:
-      return nothing_to("promote", fmt::format("strategy {} has no steps; {}", to_string(spec.strategy), ends));
+  if (rollout.step < step_count(spec)) return {};
+  if (spec.paused) {
+    return nothing_to("promote", fmt::format("it is paused by spec.rollout.paused; 'resume {}' lets it go on",
+                                             app.metadata.name));
   }
+  if (rollout.phase == api::RolloutPhase::kPaused) return {};
+  return nothing_to("promote", step_count(spec) == 0
+                                   ? fmt::format("strategy {} has no steps; it goes on by itself", to_string(spec.strategy))
+                                   : fmt::format("revision {} is past the last step; it goes on by itself", rollout.revision));
 }
 
 }  // namespace
 
 Result<Edit> promote(const api::ScalableApp& app, bool fully) {
-  if (auto checked = check_in_flight(app, "promote"); !checked) return tl::unexpected(checked.error());
-  if (auto checked = check_step(app); !checked && !fully) return tl::unexpected(checked.error());
+  auto known = is_overruled(app, fully) ? check_rollout(app, "promote") : check_in_flight(app, "promote");
+  if (known && !fully) known = check_step(app);
+  if (!known) return tl::unexpected(known.error());
   const api::RolloutStatus& rollout = app.status.rollout;
   json change = annotated(api::kPromoteAnnotation, fully ? rollout.revision + "/full"
                                                          : fmt::format("{}/{}", rollout.revision, rollout.step));
