@@ -37,7 +37,8 @@ RevisionView decode_revision(const json& object, api::ReplicaSet replica_set) {
                     .template_json = api::text(annotations, api::kTemplateAnnotation),
                     .replica_set = std::move(replica_set)};
   const std::string number = api::text(annotations, api::kRevisionNumberAnnotation);
-  std::from_chars(number.data(), number.data() + number.size(), view.number);
+  std::int64_t value = 0;
+  if (std::from_chars(number.data(), number.data() + number.size(), value).ec == std::errc{}) view.number = value;
   return view;
 }
 
@@ -107,9 +108,8 @@ std::string role_of(const api::ScalableApp& app, std::string_view revision) {
   if (is_updated && !rollout.failure_reason.empty() && revision == rollout.revision) {
     roles.push_back("failed");
   } else if (is_updated && !is_stable) {
-    roles.push_back(is_blue_green                                                    ? has_switched ? "updated" : "preview"
-                    : app.spec.rollout.strategy == api::RolloutStrategy::kCanary ? "canary"
-                                                                                 : "updated");
+    const bool is_canary = app.spec.rollout.strategy == api::RolloutStrategy::kCanary;
+    roles.push_back(is_canary ? "canary" : is_blue_green && !has_switched ? "preview" : "updated");
   }
   const bool is_active = is_blue_green && (has_switched && rollout.failure_reason.empty() ? is_updated : is_stable);
   if (is_active) roles.push_back("active");
@@ -118,8 +118,8 @@ std::string role_of(const api::ScalableApp& app, std::string_view revision) {
 
 std::string revision_text(const std::vector<RevisionView>& revisions, const std::string& revision) {
   const auto found = std::ranges::find(revisions, revision, &RevisionView::revision);
-  if (found == revisions.end() || found->number == 0) return "revision " + revision;
-  return fmt::format("revision {}", found->number);
+  if (found == revisions.end() || !found->number) return "revision " + revision;
+  return fmt::format("revision {}", *found->number);
 }
 
 std::string age_text(milliseconds age) {

@@ -23,7 +23,7 @@ struct PodView {
 
 struct RevisionView {
   std::string revision;
-  std::int64_t number = 0;  // 0: its ReplicaSet does not say.
+  std::optional<std::int64_t> number;  // Unset: its ReplicaSet does not say. Those before an adoption are 0 and less.
   std::string change_cause;
   std::string template_json;  // spec.template as the app had it; empty: its ReplicaSet does not say.
   api::ReplicaSet replica_set;
@@ -40,7 +40,7 @@ Result<void> fetch_pods(kube::Client& client, const api::ScalableApp& app, std::
 // commas; empty: none.
 std::string role_of(const api::ScalableApp& app, std::string_view revision);
 
-// "revision 7"; its name where no ReplicaSet gives it a number.
+// "revision 7", or by its name where no ReplicaSet gives it a number.
 std::string revision_text(const std::vector<RevisionView>& revisions, const std::string& revision);
 
 // As kubectl's AGE: "45s", "2m30s", "12m", "3h20m", "5d".

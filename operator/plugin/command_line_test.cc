@@ -138,7 +138,8 @@ TEST(Commands, TheOverviewNamesThemAll) {
   const Ran overview = run(Words{"--help"});
   EXPECT_EQ(overview.exit_code, 0);
   EXPECT_EQ(run(Words{}).out, overview.out);
-  EXPECT_THAT(overview.out, testing::ContainsRegex("Watch and steer:\n  status (.|\n)*\n\nTry and explain:\n  simulate "));
+  EXPECT_THAT(overview.out,
+              testing::ContainsRegex("Watch and steer:\n  status (.|\n)*\n\nTry and explain:\n  simulate "));
   for (const char* name : {"status", "history", "promote", "abort", "retry", "pause", "resume", "restart", "undo",
                            "scale", "simulate", "backtest", "tune", "explain", "decide", "version"}) {
     EXPECT_THAT(overview.out, HasSubstr(std::string("\n  ") + name + " "));

@@ -16,13 +16,17 @@ namespace {
 using nlohmann::json;
 
 Result<const RevisionView*> find_number(const std::vector<RevisionView>& revisions, std::int64_t number) {
-  const auto found = std::ranges::find(revisions, number, &RevisionView::number);
+  const auto found = std::ranges::find(revisions, std::optional(number), &RevisionView::number);
   if (found != revisions.end()) return &*found;
   std::vector<std::int64_t> numbers;
-  for (const RevisionView& revision : revisions) numbers.push_back(revision.number);
-  return fail(ErrorCode::kNotFound, fmt::format("there is no revision {}; there are: {}", number,
-                                                numbers.empty() ? "none" : fmt::format("{}", fmt::join(numbers, ", "))));
+  for (const RevisionView& revision : revisions) {
+    if (revision.number) numbers.push_back(*revision.number);
+  }
+  const std::string known = numbers.empty() ? "none" : fmt::format("{}", fmt::join(numbers, ", "));
+  return fail(ErrorCode::kNotFound, fmt::format("there is no revision {}; there are: {}", number, known));
 }
+
+std::string name_of(const RevisionView& revision) { return revision_text({revision}, revision.revision); }
 
 // Where undo goes unless it is told.
 Result<const RevisionView*> find_previous(const api::ScalableApp& app, const std::vector<RevisionView>& revisions) {
@@ -40,7 +44,7 @@ Result<const RevisionView*> find_previous(const api::ScalableApp& app, const std
 Result<json> template_of(const RevisionView& revision) {
   const auto refused = [&](const char* why) {
     return fail(ErrorCode::kInvalid,
-                fmt::format("revision {} cannot be given back exactly: {}; apply its manifest instead", revision.number, why));
+                fmt::format("{} cannot be given back exactly: {}; apply its manifest instead", name_of(revision), why));
   };
   if (revision.template_json.empty()) {
     return refused("its ReplicaSet has no annotation scalableapp.io/template, an older operator made it");
@@ -59,7 +63,7 @@ std::string history_table(const api::ScalableApp& app, const std::vector<Revisio
               .is_number = {true, false, true, false, false, false}};
   for (const RevisionView& revision : revisions | std::views::reverse) {
     const std::string role = role_of(app, revision.revision);
-    table.rows.push_back({fmt::format("{}", revision.number), revision.replica_set.metadata.name,
+    table.rows.push_back({revision.number ? fmt::format("{}", *revision.number) : "-", revision.replica_set.metadata.name,
                           fmt::format("{}", revision.replica_set.spec_replicas),
                           format_rfc3339(revision.replica_set.metadata.creation_time), role.empty() ? "-" : role,
                           revision.change_cause.empty() ? "<none>" : revision.change_cause});
@@ -83,7 +87,7 @@ Result<Edit> undo(const api::ScalableApp& app, const std::vector<RevisionView>& 
   auto pod_template = template_of(**revision);
   if (!pod_template) return tl::unexpected(pod_template.error());
   if (pod_template->dump() == app.spec.template_json) {
-    return Edit{.done = fmt::format("skipped rollback (current template already matches revision {})", (*revision)->number)};
+    return Edit{.done = fmt::format("skipped rollback (current template already matches {})", name_of(**revision))};
   }
   // A merge would keep what only the present template has. The resourceVersion is the lock, as in a merge patch.
   const json operations{
@@ -91,7 +95,7 @@ Result<Edit> undo(const api::ScalableApp& app, const std::vector<RevisionView>& 
       {{"op", "replace"}, {"path", "/spec/template"}, {"value", std::move(*pod_template)}}};
   Edit edit{.patch = operations.dump(),
             .kind = kube::PatchKind::kJson,
-            .done = fmt::format("rolled back to revision {}", (*revision)->number)};
+            .done = fmt::format("rolled back to {}", name_of(**revision))};
   if (app.spec.rollout.paused) {
     edit.notes.push_back(fmt::format("its rollout is paused (spec.rollout.paused): nothing moves until resume {}",
                                      app.metadata.name));

@@ -31,8 +31,9 @@ Runnable history_command() {
   Runnable runnable{
       .command = {.name = "history",
                   .summary = "List the revisions of an app.",
-                  .description = "Those whose ReplicaSets are kept: spec.revisionHistoryLimit of them. The numbers grow and are not\n"
-                                 "consecutive. CHANGE-CAUSE is the app's annotation kubernetes.io/change-cause of that time.",
+                  .description = "Those whose ReplicaSets are kept: spec.revisionHistoryLimit of them. The numbers\n"
+                                 "grow and are not consecutive. CHANGE-CAUSE is the app's annotation\n"
+                                 "kubernetes.io/change-cause of that time.",
                   .examples = "# Which revisions are there?\n"
                               "kubectl scalableapp history web\n\n"
                               "# The pod template of one, as JSON\n"
@@ -40,8 +41,8 @@ Runnable history_command() {
                   .usage = "history NAME [options]",
                   .flags = cluster_flags(options->cluster)},
       .execute = [options] { return show(*options); }};
-  runnable.command.flags.push_back({"revision", 0, "0", "Show this one's pod template; default: the list of all.",
-                                    whole("revision", options->revision, 1, 2'000'000'000)});
+  runnable.command.flags.push_back({"revision", 0, "''", "Show this one's pod template; default: the list of all.",
+                                    whole("revision", options->revision, -2'000'000'000, 2'000'000'000)});
   take_name(runnable, options->name);
   return runnable;
 }

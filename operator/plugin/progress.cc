@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "operator/plugin/app_view.h"
 
 namespace scalableapp::plugin {
@@ -46,13 +48,14 @@ Progress progress_of(const api::ScalableApp& app) {
     return {Outcome::kFailed, "the spec is invalid: " + ready->message};
   }
   if (!rollout.failure_reason.empty() && !awaits_retry(app)) {
-    return {Outcome::kFailed,
-            fmt::format("revision {} failed: {}: {}", rollout.revision, rollout.failure_reason, rollout.failure_message)};
+    return {Outcome::kFailed, fmt::format("revision {} failed: {}: {}", rollout.revision, rollout.failure_reason,
+                                          rollout.failure_message)};
   }
   const bool is_rolled_out = !status.updated_revision.empty() && status.updated_revision == status.current_revision;
   if (is_rolled_out && rollout.phase == api::RolloutPhase::kHealthy) {
-    return {Outcome::kComplete, fmt::format("revision {} is rolled out, {} of {} replicas are available",
-                                            status.updated_revision, status.available_replicas, status.desired_replicas)};
+    return {Outcome::kComplete,
+            fmt::format("revision {} is rolled out, {} of {} replicas are available", status.updated_revision,
+                        status.available_replicas, status.desired_replicas)};
   }
   std::string line = fmt::format("{}: {}", to_string(rollout.phase),
                                  rollout.message.empty() ? counts_text(status) : rollout.message);
@@ -61,13 +64,33 @@ Progress progress_of(const api::ScalableApp& app) {
   return {.line = line};
 }
 
+int step_count(const api::RolloutSpec& spec) {
+  switch (spec.strategy) {
+    case api::RolloutStrategy::kCanary:
+      return static_cast<int>(spec.canary.steps.size());
+    case api::RolloutStrategy::kBlueGreen:
+      return spec.analysis ? 2 : 1;
+    case api::RolloutStrategy::kRolling:
+    case api::RolloutStrategy::kRecreate:
+      return spec.analysis ? 1 : 0;
+  }
+  return 0;
+}
+
 std::string step_text(const api::ScalableApp& app, WallTime now) {
-  const auto& steps = app.spec.rollout.canary.steps;
+  const api::RolloutSpec& spec = app.spec.rollout;
   const api::RolloutStatus& rollout = app.status.rollout;
-  if (app.spec.rollout.strategy != api::RolloutStrategy::kCanary || steps.empty()) return {};
-  const auto step = static_cast<std::size_t>(std::max(0, rollout.step));
-  if (step >= steps.size()) return fmt::format("past the last of {}", steps.size());
-  return fmt::format("{} of {}: {}", step + 1, steps.size(), describe(steps[step], rollout.step_started_at, now));
+  const int count = step_count(spec);
+  if (count == 0) return {};
+  const int step = std::max(0, rollout.step);
+  if (step >= count) return fmt::format("past the last of {}", count);
+  std::string what = "analysis";
+  if (spec.strategy == api::RolloutStrategy::kCanary) {
+    what = describe(spec.canary.steps[static_cast<std::size_t>(step)], rollout.step_started_at, now);
+  } else if (spec.strategy == api::RolloutStrategy::kBlueGreen && step == 0) {
+    what = "before the switch";
+  }
+  return fmt::format("{} of {}: {}", step + 1, count, what);
 }
 
 }  // namespace scalableapp::plugin

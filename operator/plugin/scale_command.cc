@@ -28,8 +28,8 @@ Runnable scale_command() {
   Runnable runnable = steering_command(
       {.name = "scale",
        .summary = "Hold an app at a count of replicas for a while.",
-       .description = "What the metrics ask for is reported meanwhile, and not followed. Sets spec.replicas.override and\n"
-                      "spec.replicas.overrideUntil.",
+       .description = "What the metrics ask for is reported meanwhile, and not followed. Sets\n"
+                      "spec.replicas.override and spec.replicas.overrideUntil.",
        .examples = "# Eight replicas for the next hour, whatever the metrics say\n"
                    "kubectl scalableapp scale web --hold 8\n\n"
                    "# Until released\n"
@@ -39,7 +39,8 @@ Runnable scale_command() {
        .usage = "scale NAME (--hold=COUNT [--for=1h] | --release) [options]",
        .flags = {{"hold", 0, "0", "How many replicas, from spec.replicas.min to spec.replicas.max.",
                   whole("hold", options->count, 1, 100'000)},
-                 {"for", 0, "1h", "How long; 0: until released.", duration("for", options->hold_seconds, 0, 365 * kDay)},
+                 {"for", 0, "1h", "How long; 0: until released.",
+                  duration("for", options->hold_seconds, 0, 365 * kDay)},
                  {"release", 0, "false", "Scale by the metrics again.", toggle("release", options->release), "true"}}},
       options,
       [raw = options.get()](kube::Client&, const api::ScalableApp& app, WallTime now) { return edit(*raw, app, now); });

@@ -53,8 +53,9 @@ Runnable status_command() {
   Runnable runnable{
       .command = {.name = "status",
                   .summary = "Show where the rollout of an app is, with its revisions and pods.",
-                  .description = "And what the analysis has measured, the last scaling decision, and what can be done now. For why it\n"
-                                 "has its size: explain. Who may not list ReplicaSets or pods is shown the rest.",
+                  .description = "And what the analysis has measured, the last scaling decision, and what can be done\n"
+                                 "now. For why it has its size: explain. Who may not list ReplicaSets or pods is\n"
+                                 "shown the rest.",
                   .examples = "# Where is web?\n"
                               "kubectl scalableapp status web\n\n"
                               "# And follow it until Ctrl-C\n"
@@ -65,8 +66,12 @@ Runnable status_command() {
                   .flags = cluster_flags(options->cluster)},
       .check = [options]() -> Result<void> {
         const bool stays = options->watch.draws || options->watch.waits;
-        if (stays && options->output == "json") return fail(ErrorCode::kInvalid, "--output=json: not with --watch or --wait");
-        if (options->timeout_seconds && !options->watch.waits) return fail(ErrorCode::kInvalid, "--timeout: only with --wait");
+        if (stays && options->output == "json") {
+          return fail(ErrorCode::kInvalid, "--output=json: not with --watch or --wait");
+        }
+        if (options->timeout_seconds && !options->watch.waits) {
+          return fail(ErrorCode::kInvalid, "--timeout: only with --wait");
+        }
         if (options->timeout_seconds.value_or(0) > 0) {
           options->watch.timeout = milliseconds(static_cast<std::int64_t>(*options->timeout_seconds * 1000));
         }
@@ -76,7 +81,8 @@ Runnable status_command() {
   auto& flags = runnable.command.flags;
   flags.push_back({"output", 'o', "table", "Output format. One of: table, json.",
                    choice("output", options->output, {"table", "json"})});
-  flags.push_back({"watch", 'w', "false", "Show it again whenever it changes.", toggle("watch", options->watch.draws), "true"});
+  flags.push_back({"watch", 'w', "false", "Show it again whenever it changes.",
+                   toggle("watch", options->watch.draws), "true"});
   flags.push_back({"wait", 0, "false",
                    "End when the rollout is complete (exit code 0), or has failed (1); prints a line for each change.",
                    toggle("wait", options->watch.waits), "true"});

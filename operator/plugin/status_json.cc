@@ -28,7 +28,7 @@ Json to_json(const AppView& view, const RevisionView& revision) {
   Json pods = Json::array();
   for (const PodView& pod : revision.pods) pods.push_back(to_json(pod));
   return {{"revision", revision.revision},
-          {"number", revision.number},
+          {"number", revision.number ? Json(*revision.number) : Json()},
           {"role", role_of(view.app, revision.revision)},
           {"changeCause", revision.change_cause},
           {"replicaSet", revision.replica_set.metadata.name},

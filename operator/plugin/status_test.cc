@@ -87,7 +87,9 @@ TEST(Status, AHealthyAppNeedsFewLines) {
   view.app.spec.rollout.analysis = api::Analysis{};
   const std::string text = status_tree(view, kNow);
   EXPECT_THAT(text, HasSubstr("Status:         ✔ Healthy\n"));
-  for (const char* word : {"Step:", "Weight:", "Next:", "Analysis", "Failure:"}) EXPECT_THAT(text, testing::Not(HasSubstr(word)));
+  for (const char* word : {"Step:", "Weight:", "Next:", "Analysis", "Failure:"}) {
+    EXPECT_THAT(text, testing::Not(HasSubstr(word)));
+  }
 }
 
 TEST(Status, SaysWhatHoldsAnApp) {
@@ -124,12 +126,12 @@ TEST(Status, SaysOfEachPodWhatIsTheMatter) {
   pods[5] = pod_view("p", true);
   pods[5].pod.has_warm_gate = false;
   const std::string text = status_tree(view, kNow);
-  EXPECT_THAT(text, testing::ContainsRegex("✖ CrashLoopBackOff +closed +12 +90s +node-1 +CrashLoopBackOff: back-off x+\\.\\.\\.\n"));
-  EXPECT_THAT(text, testing::ContainsRegex("◌ draining +closed 3s: Draining +0 +90s +node-1 +leaves, draining for 3s\n"));
-  EXPECT_THAT(text, testing::ContainsRegex("✖ ejected +closed +0 +90s +node-1 +out of service for 20s: 3 times as slow\n"));
-  EXPECT_THAT(text, testing::ContainsRegex("◌ terminating +closed"));
-  EXPECT_THAT(text, testing::ContainsRegex("◌ pending +closed +0 +90s +-\n"));
-  EXPECT_THAT(text, testing::ContainsRegex("✔ ready +none +0"));
+  for (const char* line : {"✖ CrashLoopBackOff +closed +12 +90s +node-1 +CrashLoopBackOff: back-off x+\\.\\.\\.\n",
+                           "◌ draining +closed 3s: Draining +0 +90s +node-1 +leaves, draining for 3s\n",
+                           "✖ ejected +closed +0 +90s +node-1 +out of service for 20s: 3 times as slow\n",
+                           "◌ terminating +closed", "◌ pending +closed +0 +90s +-\n", "✔ ready +none +0"}) {
+    EXPECT_THAT(text, testing::ContainsRegex(line));
+  }
 }
 
 TEST(Status, ATimedPauseTellsWhatIsLeftOfIt) {
@@ -140,6 +142,15 @@ TEST(Status, ATimedPauseTellsWhatIsLeftOfIt) {
   EXPECT_EQ(step_text(app, kNow), "1 of 4: setWeight 20%");
   app.status.rollout.step = 4;
   EXPECT_EQ(step_text(app, kNow), "past the last of 4");
+  app.spec.rollout.strategy = api::RolloutStrategy::kBlueGreen;
+  app.spec.rollout.analysis = api::Analysis{};
+  app.status.rollout.step = 0;
+  EXPECT_EQ(step_text(app, kNow), "1 of 2: before the switch");
+  app.status.rollout.step = 1;
+  EXPECT_EQ(step_text(app, kNow), "2 of 2: analysis");
+  app.spec.rollout.strategy = api::RolloutStrategy::kRolling;
+  app.spec.rollout.analysis.reset();
+  EXPECT_EQ(step_text(app, kNow), "");
 }
 
 TEST(Status, RolesFollowTheStrategy) {
@@ -175,7 +186,8 @@ TEST(Status, JsonHasTheSameForMachines) {
 
 TEST(Status, AgesAreWrittenAsKubectlWritesThem) {
   for (const auto& [length, want] : {std::pair(-5, "0s"), {119, "119s"}, {120, "2m"}, {150, "2m30s"}, {700, "11m"},
-                                     {3 * 3600 + 60, "3h1m"}, {9 * 3600, "9h"}, {50 * 3600, "2d2h"}, {864'000, "10d"}}) {
+                                     {3 * 3600 + 60, "3h1m"}, {9 * 3600, "9h"}, {50 * 3600, "2d2h"},
+                                     {864'000, "10d"}}) {
     EXPECT_EQ(age_text(seconds(length)), want);
   }
 }
@@ -224,7 +236,8 @@ TEST_F(WatchTest, WaitsUntilTheRolloutIsCompleteAndTellsEachChangeOnce) {
     if (++looks == 4) server.app["status"]["currentRevision"] = "new";
   };
   EXPECT_TRUE(run({.waits = true}));
-  EXPECT_THAT(shown, ElementsAre(HasSubstr("0 of 0 replicas are updated"), "revision new is rolled out, 0 of 0 replicas are available"));
+  EXPECT_THAT(shown, ElementsAre(HasSubstr("0 of 0 replicas are updated"),
+                                 "revision new is rolled out, 0 of 0 replicas are available"));
   EXPECT_EQ(clock.waits().size(), 3U);
 }
 

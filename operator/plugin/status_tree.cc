@@ -100,7 +100,8 @@ std::vector<std::string> pod_row(const PodView& view, WallTime now) {
 }
 
 bool is_shown(const AppView& view, const RevisionView& revision) {
-  return revision.replica_set.spec_replicas > 0 || !revision.pods.empty() || !role_of(view.app, revision.revision).empty();
+  return revision.replica_set.spec_replicas > 0 || !revision.pods.empty() ||
+         !role_of(view.app, revision.revision).empty();
 }
 
 std::string tree(const AppView& view, WallTime now) {
@@ -143,7 +144,10 @@ std::string next_text(const api::ScalableApp& app) {
       return app.spec.rollout.paused ? "kubectl scalableapp resume " + name
                                      : fmt::format("kubectl scalableapp promote {0}, or abort {0}", name);
     case api::RolloutPhase::kDegraded:
-      return fmt::format("kubectl scalableapp undo {0}, or retry {0}", name);
+      return fmt::format("kubectl scalableapp undo {0}, or retry {0}{1}", name,
+                         app.status.rollout.failure_reason == "AnalysisFailed" && !app.spec.rollout.automatic_rollback
+                             ? ", or promote " + name + " --full"
+                             : "");
     default:
       return {};
   }
@@ -186,7 +190,7 @@ std::string head(const AppView& view, WallTime now) {
   if (const auto* ready = api::find_condition(status.conditions, "Ready"); ready && ready->reason == "SpecInvalid") {
     line("Invalid spec", ready->message);
   }
-  line("Failure", rollout.failure_message);
+  if (rollout.message.find(rollout.failure_message) == std::string::npos) line("Failure", rollout.failure_message);
   line("Next", next_text(app));
   line("Strategy", to_string(app.spec.rollout.strategy));
   if (goes_on) {

@@ -55,7 +55,8 @@ Result<void> watch(kube::Client& client, const Clock& clock, const api::ObjectKe
     if (watch.waits && progress.outcome == Outcome::kComplete) return {};
     if (watch.waits && progress.outcome == Outcome::kFailed) return fail(ErrorCode::kInvalid, progress.line);
     if (watch.timeout && clock.monotonic_now() - begin >= *watch.timeout) {
-      return fail(ErrorCode::kTimeout, fmt::format("not complete after {}: {}", format_duration(*watch.timeout), progress.line));
+      return fail(ErrorCode::kTimeout,
+                  fmt::format("not complete after {}: {}", format_duration(*watch.timeout), progress.line));
     }
     sleep_for(clock, kInterval, {});
   }

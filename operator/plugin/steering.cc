@@ -16,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kPluginManager = "kubectl-scalableapp";
+constexpr const char* kAnalysisFailed = "AnalysisFailed";  // As in rollout/attempt.h.
 constexpr const char* kRestartedAt = "kubectl.kubernetes.io/restartedAt";
 // The operator writes the status meanwhile, and its resourceVersion is the lock.
 constexpr int kMostTries = 5;
@@ -58,43 +59,47 @@ Result<void> check_in_flight(const api::ScalableApp& app, const char* verb) {
   if (auto known = check_rollout(app, verb); !known) return known;
   const api::RolloutStatus& rollout = app.status.rollout;
   if (!rollout.failure_reason.empty() || rollout.phase == api::RolloutPhase::kDegraded) {
-    return nothing_to(verb, fmt::format("revision {} has failed: {}: {}; 'retry {}' tries it again, 'undo' takes it back",
-                                        rollout.revision, rollout.failure_reason, rollout.failure_message,
-                                        app.metadata.name));
+    return nothing_to(
+        verb, fmt::format("revision {} has failed: {}: {}; 'retry {}' tries it again, 'undo' takes it back",
+                          rollout.revision, rollout.failure_reason, rollout.failure_message, app.metadata.name));
   }
   if (is_asked(app, api::kAbortAnnotation)) {
     return nothing_to(verb, fmt::format("revision {} is being aborted; 'retry {}' tries it again", rollout.revision,
                                         app.metadata.name));
   }
   if (rollout.phase == api::RolloutPhase::kHealthy) {
-    return nothing_to(verb, fmt::format("{} is Healthy, revision {} is rolled out", app.metadata.name, rollout.revision));
+    return nothing_to(verb,
+                      fmt::format("{} is Healthy, revision {} is rolled out", app.metadata.name, rollout.revision));
   }
   return {};
 }
 
-// A rollout that progresses has something to be promoted past only at a step, or before a switch.
+// A failed analysis after which the revision stays can be overruled.
+bool is_overruled(const api::ScalableApp& app, bool fully) {
+  return fully && !app.spec.rollout.automatic_rollback && app.status.rollout.failure_reason == kAnalysisFailed;
+}
+
+// One can go past a step, or past an analysis that cannot tell.
 Result<void> check_step(const api::ScalableApp& app) {
   const api::RolloutSpec& spec = app.spec.rollout;
   const api::RolloutStatus& rollout = app.status.rollout;
-  if (rollout.phase == api::RolloutPhase::kPaused) return {};
-  const char* ends = "it goes on by itself";
-  switch (spec.strategy) {
-    case api::RolloutStrategy::kCanary:
-      if (rollout.step < static_cast<int>(spec.canary.steps.size())) return {};
-      return nothing_to("promote", fmt::format("revision {} is past the last step; {}", rollout.revision, ends));
-    case api::RolloutStrategy::kBlueGreen:
-      if (!rollout.switched_at) return {};
-      return nothing_to("promote", fmt::format("revision {} is active already; {}", rollout.revision, ends));
-    default:
-      return nothing_to("promote", fmt::format("strategy {} has no steps; {}", to_string(spec.strategy), ends));
+  if (rollout.step < step_count(spec)) return {};
+  if (spec.paused) {
+    return nothing_to("promote", fmt::format("it is paused by spec.rollout.paused; 'resume {}' lets it go on",
+                                             app.metadata.name));
   }
+  if (rollout.phase == api::RolloutPhase::kPaused) return {};
+  return nothing_to("promote", step_count(spec) == 0
+                                   ? fmt::format("strategy {} has no steps; it goes on by itself", to_string(spec.strategy))
+                                   : fmt::format("revision {} is past the last step; it goes on by itself", rollout.revision));
 }
 
 }  // namespace
 
 Result<Edit> promote(const api::ScalableApp& app, bool fully) {
-  if (auto checked = check_in_flight(app, "promote"); !checked) return tl::unexpected(checked.error());
-  if (auto checked = check_step(app); !checked && !fully) return tl::unexpected(checked.error());
+  auto known = is_overruled(app, fully) ? check_rollout(app, "promote") : check_in_flight(app, "promote");
+  if (known && !fully) known = check_step(app);
+  if (!known) return tl::unexpected(known.error());
   const api::RolloutStatus& rollout = app.status.rollout;
   json change = annotated(api::kPromoteAnnotation, fully ? rollout.revision + "/full"
                                                          : fmt::format("{}/{}", rollout.revision, rollout.step));
@@ -204,7 +209,8 @@ Runnable steering_command(Command command, std::shared_ptr<SteeringOptions> opti
   Runnable runnable{.command = std::move(command)};
   auto& flags = runnable.command.flags;
   std::ranges::move(cluster_flags(options->cluster), std::back_inserter(flags));
-  flags.push_back({"dry-run", 0, "'none'", "Must be none or client. client, or no value, prints the patch and writes nothing.",
+  flags.push_back({"dry-run", 0, "'none'",
+                   "Must be none or client. client, or no value, prints the patch and writes nothing.",
                    choice("dry-run", options->dry_run, {"none", "client"}), "client"});
   take_name(runnable, options->name);
   runnable.execute = [options, make_edit = std::move(make_edit)]() -> Result<Printed> {

@@ -37,7 +37,8 @@ TEST(Promote, LetsARolloutGoOnThatWasPausedByHand) {
 }
 
 TEST(Promote, SaysWhyThereIsNothingToPromote) {
-  EXPECT_EQ(refusal_of(promote(healthy_app(), false)), "nothing to promote: web is Healthy, revision new is rolled out");
+  EXPECT_EQ(refusal_of(promote(healthy_app(), false)),
+            "nothing to promote: web is Healthy, revision new is rolled out");
   EXPECT_EQ(refusal_of(promote(failed_app(), true)),
             "nothing to promote: revision new has failed: AnalysisFailed: error-rate is 5.1%, stable 0.1%; "
             "'retry web' tries it again, 'undo' takes it back");
@@ -47,23 +48,46 @@ TEST(Promote, SaysWhyThereIsNothingToPromote) {
   app.metadata.annotations["scalableapp.io/abort"] = "an-earlier-one";
   EXPECT_TRUE(promote(app, false));
   app.metadata.generation = 8;
-  EXPECT_THAT(refusal_of(promote(app, false)), HasSubstr("has not seen the latest change yet (generation 8, it has seen 7)"));
+  EXPECT_THAT(refusal_of(promote(app, false)),
+              HasSubstr("has not seen the latest change yet (generation 8, it has seen 7)"));
 }
 
 TEST(Promote, AStepIsPassedOnlyWhereThereIsOne) {
   api::ScalableApp app = canary_app();
+  const auto value = [&](bool fully = false) {
+    const auto edit = promote(app, fully);
+    return edit ? patch_of(edit)["metadata"]["annotations"]["scalableapp.io/promote"].get<std::string>() : refusal_of(edit);
+  };
   app.status.rollout.phase = api::RolloutPhase::kProgressing;
-  EXPECT_TRUE(promote(app, false)) << "a step that measures, or is on its way, too";
+  EXPECT_EQ(value(), "new/1") << "a step that measures, or is on its way, too";
   app.status.rollout.step = 4;
-  EXPECT_THAT(refusal_of(promote(app, false)), HasSubstr("past the last step; it goes on by itself"));
+  EXPECT_EQ(value(), "nothing to promote: revision new is past the last step; it goes on by itself");
+  app.spec.rollout.paused = true;
+  EXPECT_EQ(value(), "nothing to promote: it is paused by spec.rollout.paused; 'resume web' lets it go on");
+  app.spec.rollout.paused = false;
+  app.status.rollout.phase = api::RolloutPhase::kPaused;
+  EXPECT_EQ(value(), "new/4") << "the analysis cannot tell";
+
+  app.status.rollout.phase = api::RolloutPhase::kProgressing;
   app.spec.rollout.strategy = api::RolloutStrategy::kRolling;
   app.status.rollout.step = 0;
-  EXPECT_THAT(refusal_of(promote(app, false)), HasSubstr("strategy Rolling has no steps"));
-  EXPECT_TRUE(promote(app, true));
+  EXPECT_EQ(value(), "nothing to promote: strategy Rolling has no steps; it goes on by itself");
+  EXPECT_EQ(value(true), "new/full");
+  app.spec.rollout.analysis = api::Analysis{};
+  EXPECT_EQ(value(), "new/0");
   app.spec.rollout.strategy = api::RolloutStrategy::kBlueGreen;
-  EXPECT_EQ(patch_of(promote(app, false))["metadata"]["annotations"]["scalableapp.io/promote"], "new/0");
-  app.status.rollout.switched_at = kNow;
-  EXPECT_THAT(refusal_of(promote(app, false)), HasSubstr("revision new is active already"));
+  app.status.rollout.step = 1;
+  EXPECT_EQ(value(), "new/1") << "the analysis after the switch";
+}
+
+TEST(Promote, InFullOverrulesAnAnalysisThatFailedWhereNothingGoesBackByItself) {
+  api::ScalableApp app = failed_app();
+  EXPECT_FALSE(promote(app, true));
+  app.spec.rollout.automatic_rollback = false;
+  EXPECT_TRUE(promote(app, true));
+  EXPECT_FALSE(promote(app, false));
+  app.status.rollout.failure_reason = "CrashLoop";
+  EXPECT_FALSE(promote(app, true));
 }
 
 TEST(Abort, NamesTheRevisionThatIsGivenUp) {
@@ -105,7 +129,8 @@ TEST(Restart, SetsTheTimeInTheTemplateAsKubectlDoes) {
   api::ScalableApp app = healthy_app();
   EXPECT_EQ(patch_of(restart(app, kNow))["spec"], json::parse(R"({"template":{"metadata":{"annotations":{
     "kubectl.kubernetes.io/restartedAt":"2027-01-15T08:00:00Z"}}}})"));
-  app.spec.template_json = R"({"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"2027-01-15T08:00:00Z"}}})";
+  app.spec.template_json =
+      R"({"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"2027-01-15T08:00:00Z"}}})";
   EXPECT_THAT(refusal_of(restart(app, kNow)), HasSubstr("within this second"));
   app.spec.rollout.paused = true;
   EXPECT_THAT(refusal_of(restart(app, kNow)), HasSubstr("is paused: spec.rollout.paused; run resume web first"));

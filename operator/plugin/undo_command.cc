@@ -18,8 +18,8 @@ Runnable undo_command() {
                    "# Back to a certain one of kubectl scalableapp history web\n"
                    "kubectl scalableapp undo web --to-revision 12",
        .usage = "undo NAME [options]",
-       .flags = {{"to-revision", 0, "0", "The revision's number; default: the one before.",
-                  whole("to-revision", *number, 1, 2'000'000'000)}}},
+       .flags = {{"to-revision", 0, "''", "The revision's number; default: the one before.",
+                  whole("to-revision", *number, -2'000'000'000, 2'000'000'000)}}},
       options, [number](kube::Client& client, const api::ScalableApp& app, WallTime) -> Result<Edit> {
         const auto revisions = fetch_revisions(client, app);
         if (!revisions) return tl::unexpected(revisions.error());

@@ -2,7 +2,7 @@
 # The commands that steer an app, on a real API server: each edits what it says, and nothing else. No operator runs;
 # the status, the ReplicaSets and a pod are written by hand. Needs KUBECONFIG.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 # shellcheck source=../lib/check.sh
 . tests/lib/check.sh
 plugin=$PWD/build/release/bin/kubectl-scalableapp

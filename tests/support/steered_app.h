@@ -103,7 +103,8 @@ class AppServer final : public kube::HttpTransport {
 
   nlohmann::json app = nlohmann::json::parse(R"({
     "metadata": {"name": "web", "namespace": "shop", "uid": "u1", "resourceVersion": "41", "generation": 7},
-    "spec": {"replicas": {"min": 2, "max": 10}, "template": {"spec": {"containers": [{"name": "web", "image": "web:2"}]}}},
+    "spec": {"replicas": {"min": 2, "max": 10},
+             "template": {"spec": {"containers": [{"name": "web", "image": "web:2"}]}}},
     "status": {"observedGeneration": 7, "currentRevision": "old", "updatedRevision": "new"}})");
   nlohmann::json replica_sets = nlohmann::json::array();
   nlohmann::json pods = nlohmann::json::array();
