@@ -58,6 +58,7 @@ json web_spec(const char* image = "v1") {
       "prometheus":{{"query":"jobs","target":{{"type":"AverageValue","value":1}}}}}}],
     "behavior":{{"scaleDown":{{"stabilizationWindowSeconds":0}}}},
     "rollout":{{"maxSurge":1,"maxUnavailable":0}},
+    "disruptionBudget":"None",
     "template":{{"metadata":{{"labels":{{"team":"shop"}}}},
                  "spec":{{"containers":[{{"name":"c","image":"{}"}}]}}}}}})",
                                  image));
@@ -192,7 +193,7 @@ TEST_F(AppReconcilerTest, ANewAppGetsOneReplicaSetOfItsMinimumAndTwoWrites) {
   EXPECT_EQ(replica_set["metadata"]["ownerReferences"][0]["uid"],
             cluster.at(kube::kScalableApps, kWeb)["metadata"]["uid"]);
   EXPECT_TRUE(replica_set["metadata"]["ownerReferences"][0]["controller"]);
-  EXPECT_THAT(events.events(), ElementsAre(HasSubstr("Normal ScaledUp web: 0 -> 2"),
+  EXPECT_THAT(events.events(), ElementsAre(HasSubstr("Normal ScaledUp web: 0 -> 2"), HasSubstr("RolloutStarted"),
                                            HasSubstr("Normal ReplicaSetCreated web")));
 }
 
@@ -1057,7 +1058,7 @@ TEST_F(AppReconcilerTest, DuringARolloutTheAppScalesUpButNotDown) {
   settle();
   metrics.set("needed", 4);
   run(20);
-  cluster.crashing_image = "v2";
+  cluster.slow_image = "v2";
   cluster.put_app(kWeb, web_spec("v2"));
   run(5);
   metrics.set("needed", 8);
@@ -1067,7 +1068,7 @@ TEST_F(AppReconcilerTest, DuringARolloutTheAppScalesUpButNotDown) {
   metrics.set("needed", 2);
   run(30);
   EXPECT_EQ(status().desired_replicas, 8);
-  cluster.crashing_image.clear();
+  cluster.slow_image.clear();
   run(60);
   EXPECT_EQ(status().desired_replicas, 2);
   EXPECT_EQ(cluster.serving(), 2);
@@ -1076,6 +1077,7 @@ TEST_F(AppReconcilerTest, DuringARolloutTheAppScalesUpButNotDown) {
 TEST_F(AppReconcilerTest, AStuckRolloutSaysWhyAndKeepsServing) {
   json spec = web_spec();
   spec["rollout"]["progressDeadlineSeconds"] = 20;
+  spec["rollout"]["rollback"] = "Manual";
   settle(spec);
   cluster.crashing_image = "v2";
   spec["template"]["spec"]["containers"][0]["image"] = "v2";
@@ -1101,7 +1103,8 @@ TEST_F(AppReconcilerTest, ATemplateThatTheServerRefusesIsToldOnceAndTheOldRevisi
   EXPECT_EQ(condition("Progressing").status, api::ConditionStatus::kFalse);
   EXPECT_EQ(condition("Progressing").reason, "ReplicaSetCreateError");
   EXPECT_THAT(condition("Progressing").message, HasSubstr("exceeded quota"));
-  EXPECT_THAT(new_events(), ElementsAre(HasSubstr("Warning ReplicaSetCreateError web: exceeded quota")));
+  EXPECT_THAT(new_events(), ElementsAre(HasSubstr("Normal RolloutStarted"),
+                                        HasSubstr("Warning ReplicaSetCreateError web: exceeded quota")));
   metrics.set("needed", 6);
   run(15);
   EXPECT_EQ(cluster.serving(), 6);

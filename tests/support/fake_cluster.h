@@ -43,6 +43,7 @@ class FakeCluster final : public Client {
   milliseconds stop_time{1000};       // From a pod's deletion until it is gone.
   std::string pod_ip;                 // Of every pod that runs; empty: they have none.
   std::string crashing_image;         // Pods with it never get ready.
+  std::string slow_image;             // Pods with it do not start yet.
   std::function<Fault(const std::string& write)> fault;  // Asked for each write.
   bool unreadable = false;            // Gets fail.
 
@@ -344,6 +345,7 @@ class FakeCluster final : public Client {
     }
     const bool starts = present["status"]["phase"] == "Pending" && since("creationMillis") >= start_time.count();
     if (!starts && is(present, "Ready") == should_be_ready(present)) return;
+    if (starts && present["spec"]["containers"][0]["image"] == slow_image) return;
     Json pod = present;
     if (starts && pod["spec"]["containers"][0]["image"] == crashing_image) {
       pod["status"]["containerStatuses"] = {
