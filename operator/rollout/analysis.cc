@@ -55,8 +55,8 @@ struct Side {
 // `tests`: as one of so many that are made in a look.
 bool is_significant(const Side& updated, const Side& stable, int looks_before, int tests = 1) {
   const auto tally = [](const Side& side) {
-    const std::int64_t tries = std::llround(side.requests);
-    return Tally{.hits = std::min<std::int64_t>(std::llround(side.hits), tries), .tries = tries};
+    const std::int64_t tries = std::llround(std::clamp(side.requests, 0.0, 1e9));
+    return Tally{.hits = std::llround(std::clamp(side.hits, 0.0, static_cast<double>(tries))), .tries = tries};
   };
   const double n = looks_before + 1;
   const double level = kFalseAlarms * 6 / (std::numbers::pi * std::numbers::pi * n * n);
