@@ -55,8 +55,8 @@ struct Side {
 // `tests`: as one of so many that are made in a look.
 bool is_significant(const Side& updated, const Side& stable, int looks_before, int tests = 1) {
   const auto tally = [](const Side& side) {
-    const std::int64_t tries = std::llround(side.requests);
-    return Tally{.hits = std::min<std::int64_t>(std::llround(side.hits), tries), .tries = tries};
+    const std::int64_t tries = std::llround(std::clamp(side.requests, 0.0, 1e9));
+    return Tally{.hits = std::llround(std::clamp(side.hits, 0.0, static_cast<double>(tries))), .tries = tries};
   };
   const double n = looks_before + 1;
   const double level = kFalseAlarms * 6 / (std::numbers::pi * std::numbers::pi * n * n);
@@ -80,8 +80,9 @@ std::optional<Look> why_not_yet(const api::Analysis& analysis, const Measurement
   const auto of_them = [&](double count) {
     return fmt::format("{} of {} requests", requests_text(std::floor(count)), analysis.min_requests);
   };
-  if (updated < analysis.min_requests) return Look{.value = of_them(updated)};
-  if (stable < analysis.min_requests) {
+  const int least = std::max(analysis.min_requests, 1);
+  if (updated < least) return Look{.value = of_them(updated)};
+  if (stable < least) {
     Look look{.value = "stable " + of_them(stable)};
     look.is_missing = measurement.updated.requests > 0 && measurement.stable.requests <= 0;  // It has no more to come.
     return look;
@@ -110,7 +111,9 @@ Look look_at_latency(const api::Analysis& analysis, const AnalysisMetric& metric
     return std::accumulate(buckets.begin(), buckets.end(), 0.0);
   };
   const double updated_requests = sum(status.updated.buckets), stable_requests = sum(status.stable.buckets);
-  if (bounds.empty() && !measurement.missing.contains("")) return missing("no histogram of response times");
+  if (const auto why = measurement.missing.find(metric.name); why != measurement.missing.end()) {
+    return missing(why->second);
+  }
   if (auto look = why_not_yet(analysis, measurement, updated_requests, stable_requests)) return *look;
 
   const std::size_t last = bounds.size() - 1;
@@ -185,15 +188,9 @@ Look look_at(const api::Analysis& analysis, const AnalysisMetric& metric, const 
   return {};
 }
 
-void note(const api::Analysis& analysis, const AnalysisMetric& metric, Look look, AnalysisMetricStatus& status) {
+void note(Look look, AnalysisMetricStatus& status) {
   status.value = std::move(look.value);
   status.missing_in_a_row = look.is_missing ? status.missing_in_a_row + 1 : 0;
-  const bool is_value = metric.type == AnalysisMetricType::kPrometheus;
-  if (status.missing_in_a_row > (is_value ? kMissingValues : analysis.count + kMissingCountsMore)) {
-    status.last = Verdict::kInconclusive;
-    ++status.inconclusive;
-    return;
-  }
   if (look.verdict == Verdict::kNone && !look.is_doubtful) return;
   ++status.measurements;  // Whatever it says, it had its chance to be a false alarm.
   if (look.is_doubtful) return;
@@ -201,6 +198,13 @@ void note(const api::Analysis& analysis, const AnalysisMetric& metric, Look look
   status.successful += look.verdict == Verdict::kSuccessful;
   status.failed += look.verdict == Verdict::kFailed;
   status.inconclusive += look.verdict == Verdict::kInconclusive;
+}
+
+// With those that are missing for longer than one may be patient.
+int inconclusive_of(const api::Analysis& analysis, const AnalysisMetric& metric, const AnalysisMetricStatus& status) {
+  const int patience =
+      metric.type == AnalysisMetricType::kPrometheus ? kMissingValues : analysis.count + kMissingCountsMore;
+  return status.inconclusive + std::max(status.missing_in_a_row - patience, 0);
 }
 
 std::string range_text(const api::Range& range) {
@@ -251,8 +255,9 @@ api::AnalysisStatus measure(const api::Analysis& analysis, const Measurement& me
   std::vector<AnalysisMetricStatus> metrics;
   for (const AnalysisMetric& metric : analysis.metrics) {
     const auto known = std::ranges::find(status.metrics, metric.name, &AnalysisMetricStatus::name);
-    auto& own = metrics.emplace_back(known == status.metrics.end() ? AnalysisMetricStatus{.name = metric.name} : *known);
-    note(analysis, metric, look_at(analysis, metric, measurement, status, own.measurements), own);
+    AnalysisMetricStatus& own =
+        metrics.emplace_back(known == status.metrics.end() ? AnalysisMetricStatus{.name = metric.name} : *known);
+    note(look_at(analysis, metric, measurement, status, own.measurements), own);
   }
   status.metrics = std::move(metrics);
   status.message = outcome(analysis, status).message;
@@ -272,9 +277,9 @@ Outcome outcome(const api::Analysis& analysis, const api::AnalysisStatus& status
     if (own.failed > analysis.failure_limit) {
       return {Verdict::kFailed, complaint(metric, own, own.failed, analysis.failure_limit, "failureLimit")};
     }
-    if (own.inconclusive > analysis.inconclusive_limit && inconclusive.message.empty()) {
-      inconclusive.message =
-          complaint(metric, own, own.inconclusive, analysis.inconclusive_limit, "inconclusiveLimit");
+    const int unclear = inconclusive_of(analysis, metric, own);
+    if (unclear > analysis.inconclusive_limit && inconclusive.message.empty()) {
+      inconclusive.message = complaint(metric, own, unclear, analysis.inconclusive_limit, "inconclusiveLimit");
     }
     if (own.successful < analysis.count) {
       waits_for += fmt::format("{}{} is good in {} of {} measurements{}{}", waits_for.empty() ? "" : "; ", metric.name,

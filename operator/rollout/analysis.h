@@ -43,8 +43,8 @@ inline constexpr double kFalseAlarms = 0.01;
 // What one interval has shown.
 struct Measurement {
   WallTime at{};
-  // Of the interval only. bounds is empty, and nothing is counted, where the app's pods do not expose the
-  // metrics for it.
+  // Of the interval only. bounds is empty where the app's pods expose no histogram, and nothing is counted where they
+  // do not expose the metrics for it.
   std::vector<double> bounds;  // Seconds, ascending; buckets have one more element than it.
   api::RevisionEvidence updated;
   api::RevisionEvidence stable;
@@ -53,7 +53,8 @@ struct Measurement {
   // traffic, that is not what it is like, and nothing is counted.
   bool is_short_of_pods = false;
   std::map<std::string, double> values;      // Prometheus metrics by name.
-  std::map<std::string, std::string> missing;  // Or why there is none. "" is what is counted.
+  // Why there is no value for a metric, by name; no histogram for a Latency. "": for all that is counted.
+  std::map<std::string, std::string> missing;
 };
 
 // Whether the app has been short of pods within the last two intervals: it has scaled up, or its metrics asked for a
@@ -74,8 +75,8 @@ struct Outcome {
   std::string message;  // For a person: the metric, its value, and what it should be.
 };
 // Failed: a metric has more bad measurements than failureLimit. Inconclusive: more such than
-// inconclusiveLimit; a value that is missing for long is one (Prometheus: each time after 4 in a row; counts: after
-// count + 2). Successful: each has `count` good ones in this step.
+// inconclusiveLimit; what is missing is one as long as it is missing: a Prometheus value from the fifth time in a row
+// on, what is counted from the (count + 3)rd on. Successful: each has `count` good ones in this step.
 Outcome outcome(const api::Analysis& analysis, const api::AnalysisStatus& status);
 
 // What a request costs in the updated revision, as a multiple of what it costs in the stable one.

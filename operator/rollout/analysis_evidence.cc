@@ -54,6 +54,17 @@ void meet(api::AnalysisStatus& status, const std::vector<double>& bounds, Revisi
   status.bounds = std::move(shared);
 }
 
+// A status may have been edited by hand.
+void drop_misfits(api::AnalysisStatus& status) {
+  const auto fits = [&](const RevisionEvidence& side) {
+    return side.buckets.empty() || (!status.bounds.empty() && side.buckets.size() == status.bounds.size() + 1);
+  };
+  if (fits(status.updated) && fits(status.stable) && std::ranges::is_sorted(status.bounds)) return;
+  status.bounds.clear();
+  status.updated.buckets.clear();
+  status.stable.buckets.clear();
+}
+
 // `stood_for`: so many requests of the updated revision `sum` has been the counterpart of; `stands_for`: `more` is.
 void add_weighted(RevisionEvidence& sum, double stood_for, RevisionEvidence more, double stands_for) {
   if (sum.requests <= 0) return add(sum, more);
@@ -75,6 +86,7 @@ void add_weighted(RevisionEvidence& sum, double stood_for, RevisionEvidence more
 
 void add_counts(const Measurement& measurement, api::AnalysisStatus& status) {
   RevisionEvidence updated = measurement.updated, stable = measurement.stable;
+  drop_misfits(status);
   meet(status, measurement.bounds, updated, stable);
   if (updated.requests > 0 && stable.requests > 0) {
     add_weighted(status.stable, status.updated.requests, std::move(stable), updated.requests);

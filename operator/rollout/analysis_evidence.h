@@ -17,11 +17,13 @@ inline constexpr double kMostRequests = 20'000;
 inline constexpr double kEnoughRequests = 1'000;
 
 // The updated revision's counts are summed up. The stable one's are weighted so that each interval has the weight
-// that it has in the updated one's: an outage that hits both weighs the same on both sides, also where the updated one
-// has come late, or gets a growing share of the traffic. `requests` is then the number that says as much
-// without weights (n = (sum of w)^2 / sum of (w^2/n)). Where too little would be left of it, as when the traffic switches from
-// one to the other at once, all of the stable revision's requests count alike. Where one of them has no traffic, the
-// other's are counted just the same.
+// that it has in the updated one's: an outage that hits both weighs the same on both sides, also where the updated
+// one has come late, or gets a growing share of the traffic. (With plain sums 4 of 10 canaries failed by outages of 1
+// in 20 intervals: analysis_simulation_test.cc.) `requests` is then the number that says as much without weights,
+// (sum of w)^2 / sum of (w^2 / n). It is not let fall under kEnoughRequests, or a quarter of the updated revision's: as
+// far as that takes, the weights become those of plain sums. So what the stable one did before a switch of all
+// traffic at once stays, and probes that the app counts do not replace it. Of an interval in which only one of them has
+// traffic, its counts are added as they are.
 //
 // Buckets of different bounds meet at the bounds that they share; if there are none, they begin anew.
 void add_counts(const Measurement& measurement, api::AnalysisStatus& status);

@@ -93,6 +93,17 @@ TEST(Evidence, OfHistogramsWithOtherBoundsMeetsAtThoseThatTheyShare) {
   EXPECT_EQ(status.updated.requests, 20) << "the other counts are of any bounds";
 }
 
+TEST(Evidence, OfAStatusThatDoesNotFitTogetherBeginsAnew) {
+  for (const api::AnalysisStatus& wrong :
+       {api::AnalysisStatus{.bounds = {0.1, 1}, .updated = of(5, 0, {5})}, api::AnalysisStatus{.updated = of(5, 0, {5})},
+        api::AnalysisStatus{.bounds = {1, 0.1}, .updated = of(6, 0, {1, 2, 3})}}) {
+    api::AnalysisStatus status = wrong;
+    add_counts({.bounds = {0.1}, .updated = of(10, 0, {4, 6}), .stable = {}}, status);
+    EXPECT_THAT(status.updated.buckets, ElementsAre(4, 6));
+    EXPECT_THAT(status.bounds, ElementsAre(0.1));
+  }
+}
+
 TEST(HistogramQuantile, IsLinearWithinABucket) {
   const std::vector<double> bounds{0.1, 0.25, 0.5};
   EXPECT_NEAR(*histogram_quantile(0.5, bounds, {10, 20, 10, 0}), 0.175, 1e-12);

@@ -9,6 +9,7 @@
 #include <numbers>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "operator/rollout/analysis.h"
@@ -36,6 +37,9 @@ struct Service {
   double error_share = 0.001;
   Tail slower_than = exponential(0.05);
 };
+Service slower(Tail tail) { return {.slower_than = std::move(tail)}; }
+Service narrow(double median) { return slower(log_normal(median, 0.5)); }
+Service wide(double median) { return slower(log_normal(median, 1.5)); }
 // Requests of an interval.
 struct Traffic {
   double updated = 100;
@@ -192,7 +196,8 @@ TEST(AnalysisSimulation, AnOutageThatHitsBothIsNotTheNewRevisionsFault) {
         return Rollouts::Look{service, service, canary(look)};
       };
     });
-    fmt::print("  {}: {:.2f} %\n", analysis == &kErrors ? "20 % errors for 10 s" : "10 times slower for 10 s", share * 100);
+    fmt::print("  {}: {:.2f} %\n", analysis == &kErrors ? "20 % errors for 10 s" : "10 times slower for 10 s",
+               share * 100);
     EXPECT_LE(share, bearable(kRollouts));
   }
 }
@@ -205,16 +210,15 @@ TEST(AnalysisSimulation, TheGoodPassSoonAndTheBadDoNot) {
     Service updated, stable;
     bool is_good;
   };
-  const auto slower = [](Tail tail) { return Service{.slower_than = std::move(tail)}; };
   const Case cases[] = {
       {"0.1 % errors, as before", kErrors, {}, {}, true},
       {"1 % errors, as before", kErrors, {.error_share = 0.01}, {.error_share = 0.01}, true},
       {"5 % errors, as before", kErrors, {.error_share = 0.05}, {.error_share = 0.05}, true},
       {"5 % errors, not 0.1 %", kErrors, {.error_share = 0.05}, {}, false},
       {"as fast, exponential", kLatency, {}, {}, true},
-      {"as fast, log-normal 1.5", kLatency, slower(log_normal(0.05, 1.5)), slower(log_normal(0.05, 1.5)), true},
+      {"as fast, log-normal 1.5", kLatency, wide(0.05), wide(0.05), true},
       {"2 times slower, exponential", kLatency, slower(exponential(0.1)), {}, false},
-      {"2 times slower, log-normal 0.5", kLatency, slower(log_normal(0.1, 0.5)), slower(log_normal(0.05, 0.5)), false},
+      {"2 times slower, log-normal 0.5", kLatency, narrow(0.1), narrow(0.05), false},
   };
   fmt::print("three good measurements, of {} rollouts\n", kRollouts);
   for (const Case& c : cases) {
@@ -254,7 +258,8 @@ Power power(const api::Analysis& analysis, const Service& updated, const Service
   return {at(looks.size() / 2), at(looks.size() * 95 / 100)};
 }
 std::string looks_text(int looks, const Traffic& traffic) {
-  return looks == 0 ? fmt::format("over {}", kLooks) : fmt::format("{} looks ({} requests)", looks, looks * traffic.updated);
+  if (looks == 0) return fmt::format("over {} looks", kLooks);
+  return fmt::format("{} looks ({} requests)", looks, looks * traffic.updated);
 }
 
 TEST(AnalysisSimulation, ABadRevisionIsFoundWithinAFewHundredRequests) {
@@ -264,18 +269,17 @@ TEST(AnalysisSimulation, ABadRevisionIsFoundWithinAFewHundredRequests) {
     Service updated, stable;
     int most_requests;  // In half of the rollouts, where a look has 100 of each.
   };
-  const auto slower = [](Tail tail) { return Service{.slower_than = std::move(tail)}; };
   api::Analysis p90 = kLatency;
   p90.metrics[0].quantile = 0.9;
   const Case cases[] = {
       {"5 % errors, not 0.1 %", kErrors, {.error_share = 0.05}, {}, 200},
       {"2 % errors, not 0.1 %", kErrors, {.error_share = 0.02}, {}, 1000},
       {"p99 of 2 times slower, exponential", kLatency, slower(exponential(0.1)), {}, 300},
-      {"p99 of 2 times slower, log-normal 0.5", kLatency, slower(log_normal(0.1, 0.5)), slower(log_normal(0.05, 0.5)), 600},
-      {"p99 of 2 times slower, log-normal 1.5", kLatency, slower(log_normal(0.1, 1.5)), slower(log_normal(0.05, 1.5)), 4000},
+      {"p99 of 2 times slower, log-normal 0.5", kLatency, narrow(0.1), narrow(0.05), 600},
+      {"p99 of 2 times slower, log-normal 1.5", kLatency, wide(0.1), wide(0.05), 4000},
       {"p99 of 2 times slower, Pareto 1.5", kLatency, slower(pareto(0.1)), slower(pareto(0.05)), 4000},
       {"p90 of 2 times slower, exponential", p90, slower(exponential(0.1)), {}, 200},
-      {"p90 of 2 times slower, log-normal 1.5", p90, slower(log_normal(0.1, 1.5)), slower(log_normal(0.05, 1.5)), 600},
+      {"p90 of 2 times slower, log-normal 1.5", p90, wide(0.1), wide(0.05), 600},
       {"p90 of 2 times slower, Pareto 1.5", p90, slower(pareto(0.1)), slower(pareto(0.05)), 600},
   };
   for (const Case& c : cases) {

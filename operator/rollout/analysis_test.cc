@@ -239,6 +239,8 @@ TEST(Analysis, IsInconclusiveOnceAValueHasBeenMissingFiveTimesInARow) {
   EXPECT_EQ(rollout.told().verdict, Verdict::kInconclusive);
   EXPECT_EQ(rollout.told().message, "m: empty answer; should be at least 1");
   EXPECT_EQ(rollout.seen().measurements, 1);
+  rollout.see({.values = {{"m", 2}}});
+  EXPECT_EQ(rollout.told().verdict, Verdict::kNone) << "it is back";
 }
 
 TEST(Analysis, OfAnAppThatExposesNothingIsInconclusiveAfterAWhile) {
@@ -255,9 +257,10 @@ TEST(Analysis, OfAnAppThatExposesNothingIsInconclusiveAfterAWhile) {
 }
 
 TEST(Analysis, OfAnAppWithoutAHistogramStillJudgesErrors) {
-  const Measurement counted{.updated = {.requests = 500}, .stable = {.requests = 500}};
+  const Measurement counted{
+      .updated = {.requests = 500}, .stable = {.requests = 500}, .missing = {{"m", "no histogram"}}};
   EXPECT_EQ(Rollout(metric(AnalysisMetricType::kErrorRate)).see(counted).seen().last, Verdict::kSuccessful);
-  EXPECT_EQ(Rollout(metric(AnalysisMetricType::kLatency)).see(counted).seen().value, "no histogram of response times");
+  EXPECT_EQ(Rollout(metric(AnalysisMetricType::kLatency)).see(counted).seen().value, "no histogram");
 }
 
 TEST(Analysis, IsInconclusiveWhereTheStableRevisionHasNeverHadTraffic) {
