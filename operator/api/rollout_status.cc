@@ -69,6 +69,7 @@ json to_json(const AnalysisMetricStatus& metric) {
   put(object, "successful", metric.successful);
   put(object, "failed", metric.failed);
   put(object, "inconclusive", metric.inconclusive);
+  put(object, "missingInARow", metric.missing_in_a_row);
   return object;
 }
 
@@ -79,7 +80,8 @@ AnalysisMetricStatus decode_metric_status(const json& object) {
           .measurements = whole(object, "measurements"),
           .successful = whole(object, "successful"),
           .failed = whole(object, "failed"),
-          .inconclusive = whole(object, "inconclusive")};
+          .inconclusive = whole(object, "inconclusive"),
+          .missing_in_a_row = whole(object, "missingInARow")};
 }
 
 void put_part(json& object, const char* name, json part) {
