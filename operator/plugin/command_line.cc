@@ -142,6 +142,7 @@ Result<bool> parse_flags(const Command& command, std::span<const std::string> ar
                                                    given.substr(0, given.find('=')), command.name,
                                                    fmt::join(names, ", ")));
     }
+    if (!value && !known->value_alone.empty()) value = known->value_alone;
     if (!value) {
       if (++at >= arguments.size()) {
         return fail(ErrorCode::kInvalid, fmt::format("{}: needs a value", given));
@@ -191,6 +192,14 @@ Setter whole(std::string name, std::optional<int>& target, int low, int high) {
     auto set = whole(name, parsed, low, high)(value);
     if (set) target = parsed;
     return set;
+  };
+}
+
+Setter toggle(std::string name, bool& target) {
+  return [&target, name = std::move(name)](const std::string& value) -> Result<void> {
+    if (value != "true" && value != "false") return must_be(name, value, "true or false");
+    target = value == "true";
+    return {};
   };
 }
 

@@ -20,6 +20,7 @@ struct Flag {
   std::string default_value;  // As the help shows it: '', 40ms, [].
   std::string help;           // One or more sentences.
   std::function<Result<void>(const std::string& value)> set;
+  std::string value_alone = {};  // What "--name" without "=" means; empty: it needs a value.
 };
 
 struct Command {
@@ -39,7 +40,8 @@ std::string wrapped(std::string_view words, std::size_t width, std::string_view 
 // The text of `kubectl scalableapp COMMAND --help`.
 std::string help_of(const Command& command);
 
-// Reads `--name=value`, `--name value`, `-f value` and `-fvalue`. False: --help was asked for.
+// Reads `--name=value`, `--name value`, `-f value` and `-fvalue`; of a flag that may stand alone `--name` and
+// `--name=value`. False: --help was asked for.
 // kInvalid names the flag, what it got and what it should be.
 Result<bool> parse_flags(const Command& command, std::span<const std::string> arguments);
 
@@ -50,6 +52,7 @@ Setter text(std::optional<std::string>& target);
 Setter each(std::vector<std::string>& target);  // May be given several times.
 Setter whole(std::string name, int& target, int low, int high);
 Setter whole(std::string name, std::optional<int>& target, int low, int high);
+Setter toggle(std::string name, bool& target);  // "true" or "false".
 Setter seed(std::string name, std::uint64_t& target);
 Setter number(std::string name, double& target, double low, double high);
 // Go's duration text: "40ms", "1m30s"; also "7d", which Prometheus' users write. In seconds.

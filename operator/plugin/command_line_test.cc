@@ -19,6 +19,7 @@ struct Given {
   std::vector<std::string> traces, against;
   int count = 4;
   double wait = 0;
+  bool watch = false;
   std::uint64_t seed = 1;
 };
 
@@ -31,6 +32,7 @@ Command command_of(Given& given) {
                     {"trace", 0, "[]", "A trace.", each(given.traces)},
                     {"count", 0, "4", "A number.", whole("count", given.count, 1, 9)},
                     {"wait", 0, "0s", "A time.", duration("wait", given.wait, 0, 864'000)},
+                    {"watch", 'w', "false", "A switch.", toggle("watch", given.watch), "true"},
                     {"seed", 0, "1", "A seed.", seed("seed", given.seed)},
                     {"against", 0, "[]", "Others.", choices("against", given.against, {"a", "b"})}},
           .argument = "NAME",
@@ -55,6 +57,19 @@ TEST(CommandLine, TakesFlagsInEveryFormThatKubectlTakes) {
   }
 }
 
+TEST(CommandLine, ASwitchStandsAloneOrTakesItsValueBehindAnEqualsSign) {
+  Given given;
+  for (const Words& words : {Words{"--watch", "web"}, Words{"-w", "web"}, Words{"web", "--watch=true"}}) {
+    given.watch = false;
+    given.name.clear();
+    EXPECT_EQ(parse_flags(command_of(given), words), true);
+    EXPECT_TRUE(given.watch);
+    EXPECT_EQ(given.name, "web");
+  }
+  EXPECT_EQ(parse_flags(command_of(given), Words{"--watch=false"}), true);
+  EXPECT_FALSE(given.watch);
+}
+
 TEST(CommandLine, ReadsDaysBesideGoDurations) {
   Given given;
   for (const auto& [text, want] :
@@ -75,6 +90,7 @@ TEST(CommandLine, SaysWhatAFlagShouldBe) {
       {{"--against=a,c"},
        "--against=a,c: must be one or more of a, b, separated by commas, or all"},
       {{"--against="}, "--against=: must be one or more of a, b"},
+      {{"--watch=yes"}, "--watch=yes: must be true or false"},
       {{"--trace"}, "--trace: needs a value"},
       {{"--colour=red"}, "--colour: no such flag of try; must be one of --against, --count"},
       {{"-x"}, "-x: no such flag of try"},

@@ -9,7 +9,7 @@ namespace scalableapp::plugin {
 namespace {
 
 constexpr std::array kCommands{simulate_command, backtest_command, tune_command, explain_command,
-                               decide_command};
+                               decide_command, adopt_command, release_command};
 
 std::string overview() {
   std::string text =
@@ -73,7 +73,7 @@ Ran run(std::span<const std::string> arguments) {
     return ran;
   }
   return wrong_usage(fmt::format("{}: no such command; must be one of simulate, backtest, tune, "
-                                 "explain, decide, version",
+                                 "explain, decide, adopt, release, version",
                                  name),
                      "");
 }

@@ -39,5 +39,7 @@ Runnable tune_command();
 Runnable backtest_command();
 Runnable explain_command();
 Runnable decide_command();
+Runnable adopt_command();
+Runnable release_command();
 
 }  // namespace scalableapp::plugin
