@@ -180,19 +180,19 @@ std::string unrest_of(const json& deployment, std::span<const json> replica_sets
     return "its controller has not seen its latest change";
   }
   const std::string wanted = canonical_template(api::child(spec_of(deployment), "template"));
-  bool is_there = false;
-  for (const json& replica_set : replica_sets) {
-    const int asked = replicas_of(replica_set);
-    const auto live = api::integer(api::child(replica_set, "status"), "replicas");
-    if (!is_there && template_of(replica_set) == wanted) {
-      is_there = asked == replicas && live == replicas;
-      if (is_there) continue;
-      return fmt::format("ReplicaSet {} has {} pods, should have {}, and {} are wanted", name_of(replica_set), live, asked,
-                         replicas);
+  const auto newest = std::ranges::find(replica_sets, wanted, template_of);
+  if (newest == replica_sets.end()) return "no ReplicaSet has its template yet";
+  for (auto one = replica_sets.begin(); one != replica_sets.end(); ++one) {
+    const auto live = api::integer(status_of(*one), "replicas");
+    if (one == newest && (replicas_of(*one) != replicas || live != replicas)) {
+      return fmt::format("ReplicaSet {} has {} pods, should have {}, and {} are wanted", name_of(*one), live,
+                         replicas_of(*one), replicas);
     }
-    if (asked != 0 || live != 0) return fmt::format("ReplicaSet {}, of another template, has {} pods", name_of(replica_set), live);
+    if (one != newest && (replicas_of(*one) != 0 || live != 0)) {
+      return fmt::format("ReplicaSet {}, of another template, has {} pods", name_of(*one), live);
+    }
   }
-  return is_there ? "" : "no ReplicaSet has its template";
+  return {};
 }
 
 Result<Adoption> translate(const json& deployment, const json& autoscaler, std::span<const json> disruption_budgets,

@@ -48,7 +48,7 @@ Runnable adopt_command() {
                           "HorizontalPodAutoscaler did;\n"
                           "what has no translation is told. Deployment and HorizontalPodAutoscaler are deleted, the "
                           "ReplicaSets and pods\n"
-                          "stay as they are and become the ScalableApp's. Where it breaks off, no pod has been touched, "
+                          "stay as they are and become the ScalableApp's. Where it breaks off, no pod has been restarted, "
                           "and the same\n"
                           "command goes on. `release` is the way back.\n\n"
                           "Whatever else makes the Deployment (GitOps, Helm) must be ended first, or it will make it "

@@ -347,7 +347,7 @@ Result<Printed> Adopting::run() {
     if (const auto done = (this->*step)(); !done) {
       if (!is_under_way()) return tl::unexpected(done.error());
       return fail(done.error().code,
-                  fmt::format("{}\nDone so far: {}.\nNo pod was touched; the same command goes on from here.",
+                  fmt::format("{}\nDone so far: {}.\nNo pod was restarted; the same command goes on from here.",
                               done.error().message, done_.empty() ? "nothing new" : fmt::format("{}", fmt::join(done_, "; "))));
     }
   }
