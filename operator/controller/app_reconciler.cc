@@ -749,8 +749,10 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   observation.revision = memory->written.current_revision;
   observation.rollout_in_flight = rollout::holds_scale_down(now, input);
-  // The app's size is what was last asked for: ReplicaSets may hold a surge, or less than it.
-  if (memory->written.last_decision) {
+  // The app's size is what was last asked for: ReplicaSets may hold a surge, or less than it. Of an app that is paused
+  // before it ever ran anything it is what it is given (kubectl scalableapp adopt).
+  const bool is_given = app->spec.paused && memory->written.current_revision.empty();
+  if (memory->written.last_decision && !is_given) {
     observation.current_replicas = memory->written.desired_replicas;
   }
   const auto schedule_problems = foresee(snapshot, now, *memory, observation);

@@ -1106,6 +1106,38 @@ TEST_F(AppReconcilerTest, PausedInARolloutTheSizeDoesNotDrift) {
   EXPECT_EQ(status().last_decision->to, 4);
 }
 
+TEST_F(AppReconcilerTest, AnAppPausedFromItsBeginningTakesItsSizeFromTheReplicaSetsItIsGiven) {
+  json spec = web_spec();
+  spec["paused"] = true;
+  metrics.set("needed", 2);
+  cluster.put_app(kWeb, spec);
+  run(5);
+  EXPECT_EQ(status().desired_replicas, 0);
+
+  const auto app = api::decode_scalable_app(cluster.at(kube::kScalableApps, kWeb));
+  json given = json::parse(api::replica_set_body(*app, api::revision_of(app->spec, 0), 4));
+  given["metadata"]["name"] = "web-7d9c6b8f5f";  // As a Deployment names its own.
+  cluster.put(kube::kReplicaSets, given);
+  run(10);
+  EXPECT_EQ(status().desired_replicas, 4);
+  EXPECT_EQ(status().replicas, 4);
+  const auto uids = [&] {
+    std::vector<std::string> all;
+    for (const auto& pod : cluster.all(kube::kPods)) all.push_back(pod["metadata"]["uid"]);
+    return all;
+  };
+  const auto before = uids();
+  cluster.writes.clear();
+
+  spec.erase("paused");
+  metrics.set("needed", 4);
+  cluster.put_app(kWeb, spec);
+  run(30);
+  EXPECT_EQ(status().current_revision, status().updated_revision);
+  EXPECT_EQ(uids(), before);
+  EXPECT_EQ(cluster.writes_of("replicasets"), 0);
+}
+
 // --- faults ---------------------------------------------------------------------------------------
 
 TEST_F(AppReconcilerTest, AScaleWhoseWriteFailsIsRetriedAndCountsOnceAgainstThePolicies) {

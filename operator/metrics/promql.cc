@@ -47,10 +47,13 @@ std::string escape_regex(std::string_view text) {
 }
 
 // Pods are called <ReplicaSet>-<5 characters>; the API server cuts no name that short
-// (apiserver/pkg/storage/names).
+// (apiserver/pkg/storage/names). A ReplicaSet is called by its revision, or, where it was a Deployment's, by the
+// pod-template-hash: a 32-bit number whose digits are written with these ten characters
+// (apimachinery/pkg/util/rand, SafeEncodeString). One in 40,000 such numbers has fewer than six digits; those are left
+// out, since then "web" might mean another app's "web-db".
 constexpr std::string_view kPodSuffix = "[a-z0-9]{5}";
 std::string pods_regex(std::string_view name) {
-  return fmt::format("{}-[{}]{{{}}}-{}", escape_regex(api::replica_set_prefix(name)),
+  return fmt::format("{}-([{}]{{{}}}|[4-9bcdf]{{6,9}})-{}", escape_regex(api::replica_set_prefix(name)),
                      api::kRevisionAlphabet, api::kRevisionLength, kPodSuffix);
 }
 

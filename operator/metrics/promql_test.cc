@@ -14,7 +14,7 @@ namespace scalableapp::metrics {
 namespace {
 
 const api::ObjectKey kApp{"shop", "web"};
-const std::string kPodsOfWeb = "web-[bcdfghjklmnpqrstvwxz2456789]{10}-[a-z0-9]{5}";
+const std::string kPodsOfWeb = "web-([bcdfghjklmnpqrstvwxz2456789]{10}|[4-9bcdf]{6,9})-[a-z0-9]{5}";
 
 TEST(Promql, LatencyIsTheQuantileOfTheAppsPodsAndAnIdleMark) {
   EXPECT_EQ(render({.name = "latency", .type = api::MetricType::kLatency, .quantile = 0.99}, kApp),
@@ -55,7 +55,7 @@ TEST(Promql, AQueryOfTheUsersOwnKeepsEverythingButThePlaceholders) {
                    kApp),
             "sum(x{n='shop'}) / $(nope) $");
   EXPECT_EQ(render_template("a{b=~`$(pods)`, c=\"$(name)$(name)\"}", {"ns", "a.b"}),
-            "a{b=~`a[.]b-[bcdfghjklmnpqrstvwxz2456789]{10}-[a-z0-9]{5}`, c=\"a.ba.b\"}");
+            "a{b=~`a[.]b-([bcdfghjklmnpqrstvwxz2456789]{10}|[4-9bcdf]{6,9})-[a-z0-9]{5}`, c=\"a.ba.b\"}");
 }
 
 TEST(Promql, ReplacementsAreNotReplacedAgain) {
@@ -107,11 +107,23 @@ TEST(Promql, PodsOfAnAppAreNotThoseOfNeighboursWhoseNamesBeginTheSame) {
            "web-l7t7jbdt44",              // A ReplicaSet, or a pod made by hand.
            "web-api-l7t7jbdt44-x7k2p",    // Of the app web-api.
            "web-api-0",                   // Of a StatefulSet.
-           "web-7d9c6b8f5-x7k2p",         // Of a Deployment, with a shorter hash.
+           "web-db-x7k2p",                // Of a DaemonSet or a ReplicaSet web-db.
+           "web-db-7d9c6b8f5-x7k2p",      // Of a Deployment web-db.
+           "web-7d9c6b8f5",               // A Deployment's ReplicaSet.
+           "web-7d9c6b8f5h-7d9c6-x7k2p",
+           "web-7d9c6b2f5-x7k2p",         // No pod-template-hash has a "2".
            "web-l7t7jbdt4a-x7k2p",        // No revision has an "a".
            "web-l7t7jbdt44-x7k2p-debug",
        }) {
     EXPECT_FALSE(std::regex_match(other, pods)) << other;
+  }
+}
+
+TEST(Promql, PodsOfAnAppAreAlsoThoseThatADeploymentHasMade) {
+  const std::regex pods(render_template("$(pods)", kApp));
+  for (const char* adopted : {"web-7d9c6b8f5f-x7k2p", "web-7d9c6b8f5-x7k2p", "web-7d9c6b8f-x7k2p",
+                              "web-7d9c6b8-x7k2p", "web-7d9c6b-x7k2p"}) {
+    EXPECT_TRUE(std::regex_match(adopted, pods)) << adopted;
   }
 }
 

@@ -50,5 +50,7 @@ Runnable backtest_command();
 Runnable explain_command();
 Runnable decide_command();
 Runnable rehearse_command();
+Runnable adopt_command();
+Runnable release_command();
 
 }  // namespace scalableapp::plugin

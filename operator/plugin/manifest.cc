@@ -5,6 +5,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <exception>
@@ -131,6 +132,56 @@ json schema_of_scalable_apps() {
   return nullptr;
 }
 
+// Whether any YAML takes the text without quotes for text: nothing but letters, digits and what is in the middle
+// of names, and no word of another type.
+bool is_plain_text(std::string_view text) {
+  constexpr std::array<std::string_view, 11> kWords{"y", "n", "yes", "no", "on", "off", "true", "false", "null", "inf", "nan"};
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto is_of_name = [&](char c) {
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/';
+  };
+  if (text.empty() || !is_letter(text.front()) || !std::ranges::all_of(text, is_of_name)) return false;
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return std::ranges::find(kWords, lower) == kWords.end();
+}
+
+// JSON's own text is what YAML reads between double quotes, and as numbers.
+std::string scalar_to_yaml(const json& value) {
+  if (value.is_string() && is_plain_text(value.get_ref<const std::string&>())) return value.get<std::string>();
+  return value.dump(-1, ' ', true, json::error_handler_t::replace);
+}
+
+// Lines of `indent` spaces and more.
+void append_yaml(const json& value, std::size_t indent, std::string& out) {
+  const std::string spaces(indent, ' ');
+  const auto append_member = [&](const json& member, std::size_t member_indent) {
+    if (member.is_structured() && !member.empty()) {
+      out += '\n';
+      append_yaml(member, member_indent, out);
+    } else {
+      out += ' ' + scalar_to_yaml(member) + '\n';
+    }
+  };
+  if (value.is_array()) {
+    for (const json& element : value) {
+      const std::size_t begin = out.size();
+      if (element.is_structured() && !element.empty()) {
+        append_yaml(element, indent + 2, out);
+        out[begin + indent] = '-';
+      } else {
+        out += spaces + '-';
+        append_member(element, indent + 2);
+      }
+    }
+    return;
+  }
+  for (const auto& [key, member] : value.items()) {
+    out += spaces + scalar_to_yaml(key) + ':';
+    append_member(member, member.is_array() ? indent : indent + 2);
+  }
+}
+
 bool is_scalable_app(const YAML::Node& document) {
   return document.IsMap() && document["kind"] && document["kind"].IsScalar() &&
          document["kind"].Scalar() == "ScalableApp";
@@ -227,6 +278,15 @@ Result<std::vector<std::string>> yaml_to_json(std::string_view yaml, const std::
   } catch (const std::exception& error) {
     return fail(ErrorCode::kDecode, fmt::format("{}: {}", name, error.what()));
   }
+}
+
+Result<std::string> json_to_yaml(std::string_view text) {
+  const json value = json::parse(text, nullptr, false);
+  if (value.is_discarded()) return fail(ErrorCode::kDecode, "not JSON");
+  if (!value.is_structured() || value.empty()) return scalar_to_yaml(value) + "\n";
+  std::string out;
+  append_yaml(value, 0, out);
+  return out;
 }
 
 Result<api::ScalableApp> read_manifest(const std::string& yaml, const std::string& name) {

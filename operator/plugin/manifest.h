@@ -19,6 +19,10 @@ namespace scalableapp::plugin {
 // `name` serves messages.
 Result<std::vector<std::string>> yaml_to_json(std::string_view yaml, const std::string& name);
 
+// The other way round, in block style, as kubectl reads it too (its YAML is 1.1): text that could be taken for
+// anything else is quoted. kDecode if `text` is no JSON.
+Result<std::string> json_to_yaml(std::string_view text);
+
 // The one ScalableApp among the documents. kInvalid lists what is wrong with it, one a line: fields
 // that the CRD does not have (known_fields.h), then what the spec's checks find.
 Result<api::ScalableApp> read_manifest(const std::string& yaml, const std::string& name);

@@ -47,6 +47,21 @@ TEST(Manifest, ScalarsAreWhatTheCoreSchemaSays) {
   }
 }
 
+TEST(Manifest, JsonBecomesYamlThatReadsTheSame) {
+  const char* json =
+      R"({"a":{"b":[{"c":1,"d":"x"},[1,[2]],{},[],"web:2"]},"empty":{},"flag":true,"k: y":"- x","none":null,)"
+      R"("ratio":0.5,"text":["yes","0x1F","on","25%","1e3","a b","#","","null","a\nb","ü","web-1.2/x"]})";
+  const auto yaml = json_to_yaml(json);
+  ASSERT_TRUE(yaml);
+  EXPECT_THAT(*yaml, HasSubstr("a:\n  b:\n  - c: 1\n    d: x\n  - - 1\n"));
+  EXPECT_THAT(*yaml, HasSubstr("- \"yes\"\n"));
+  EXPECT_THAT(*yaml, HasSubstr("- web-1.2/x\n"));
+  const auto back = yaml_to_json(*yaml, "a.yaml");
+  ASSERT_TRUE(back) << back.error().message << "\n" << *yaml;
+  EXPECT_THAT(*back, ElementsAre(json)) << *yaml;
+  EXPECT_EQ(json_to_yaml("{").error().code, ErrorCode::kDecode);
+}
+
 TEST(Manifest, SaysWhereTheYamlIsBroken) {
   EXPECT_THAT(yaml_to_json("a: [1,\nb: }", "a.yaml").error().message, HasSubstr("a.yaml line 2"));
   EXPECT_THAT(yaml_to_json("a: 1\na: 2", "a.yaml").error().message,

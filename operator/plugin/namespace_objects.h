@@ -1,0 +1,50 @@
+// The objects of one namespace as JSON, for commands that change several in turn, and waiting for what controllers make
+// of it. Blocking; one thread. Errors are the client's.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/kube/client.h"
+
+namespace scalableapp::plugin {
+
+inline constexpr kube::ResourceType kDeployments{"apps", "v1", "deployments", "Deployment"};
+inline constexpr kube::ResourceType kAutoscalers{"autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"};
+inline constexpr kube::ResourceType kDisruptionBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
+
+inline constexpr const char* kPluginFieldManager = "kubectl-scalableapp";
+
+class NamespaceObjects {
+ public:
+  NamespaceObjects(kube::Client& client, const Clock& clock, std::string namespace_name);
+
+  Result<nlohmann::json> get(const kube::ResourceType& type, const std::string& name) const;
+  Result<nlohmann::json> find(const kube::ResourceType& type, const std::string& name) const;  // null: not there.
+  // `selector`: of labels, null for all.
+  Result<std::vector<nlohmann::json>> list(const kube::ResourceType& type, const nlohmann::json& selector) const;
+  Result<nlohmann::json> create(const kube::ResourceType& type, const std::string& body) const;
+  Result<nlohmann::json> patch(const kube::ResourceType& type, const std::string& name, const std::string& body,
+                               kube::PatchKind kind = kube::PatchKind::kMerge, std::string_view subresource = {}) const;
+  Result<void> remove(const kube::ResourceType& type, const std::string& name, const kube::Preconditions& preconditions,
+                      kube::Propagation propagation) const;
+
+  // Asks `what_is_missing` until it answers with nothing; kTimeout with its last answer after `limit`.
+  Result<void> wait(seconds limit, const std::function<Result<std::string>()>& what_is_missing) const;
+
+  const std::string& namespace_name() const { return namespace_; }
+  std::string now() const;  // As metav1.Time is written.
+
+ private:
+  kube::Client& client_;
+  const Clock& clock_;
+  std::string namespace_;
+};
+
+// The pods that the ReplicaSets with these uids control and that are not finished.
+std::vector<nlohmann::json> pods_of(std::vector<nlohmann::json> pods, const std::vector<std::string>& replica_set_uids);
+
+}  // namespace scalableapp::plugin
