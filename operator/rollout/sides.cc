@@ -37,7 +37,9 @@ Sides look_at(const RolloutInput& input, WallTime now) {
       sides.others.push_back(std::move(side));
     }
   }
-  std::ranges::sort(sides.others, {}, [](const Side& side) { return std::pair(side.state->created, side.state->name); });
+  std::ranges::sort(sides.others, {}, [](const Side& side) {
+    return std::pair(side.state->created, side.state->name);
+  });
   if (input.updated_revision == input.current_revision) return sides;
 
   auto stable = std::ranges::find(sides.others, input.current_revision, &Side::revision);
