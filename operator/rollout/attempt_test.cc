@@ -14,7 +14,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-Cluster rolled_out(int desired, api::RolloutSpec spec = {.max_surge = {1}, .max_unavailable = {0}, .progress_deadline_seconds = 60}) {
+api::RolloutSpec one_by_one() { return {.max_surge = {1}, .max_unavailable = {0}, .progress_deadline_seconds = 60}; }
+Cluster rolled_out(int desired, api::RolloutSpec spec = one_by_one()) {
   Cluster cluster(desired, std::move(spec));
   EXPECT_TRUE(cluster.roll_out_first());
   cluster.told.clear();
@@ -286,7 +287,9 @@ TEST(Controls, AreOfOneRevisionAndOtherTextIsNone) {
   for (const char* text : {"v1/3", "v2", "v2/", "v2/-1", "v2/3x", "v23/3", ""}) {
     EXPECT_EQ(controls(api::kPromoteAnnotation, text), Controls{}) << text;
   }
-  for (const char* text : {"v1", "v2x", "v2/0", ""}) EXPECT_EQ(controls(api::kAbortAnnotation, text), Controls{}) << text;
+  for (const char* text : {"v1", "v2x", "v2/0", ""}) {
+    EXPECT_EQ(controls(api::kAbortAnnotation, text), Controls{}) << text;
+  }
   for (const char* text : {"v2", "v2 yesterday", "v1 1970-01-01T00:01:40Z"}) {
     EXPECT_EQ(controls(api::kRetryAnnotation, text), Controls{}) << text;
   }
