@@ -9,8 +9,8 @@
 
 namespace scalableapp::api {
 
-// Annotations of a ReplicaSet. The number is the app's metadata.generation when it was created:
-// later revisions have greater ones.
+// Annotations of a ReplicaSet. The number is the app's metadata.generation when it was created, or last asked for
+// again: later revisions have greater ones.
 inline constexpr const char* kTemplateHashAnnotation = "scalableapp.io/template-hash";
 inline constexpr const char* kRevisionNumberAnnotation = "scalableapp.io/revision-number";
 // spec.template as the app has it: the ReplicaSet's own has the API server's defaults in it, and cannot be given back.

@@ -62,7 +62,9 @@ class Story {
   void expect_an_end() {
     const auto& state = cluster_.state;
     const int desired = cluster_.desired_replicas;
-    const auto is_bad = [&](const std::string& one) { return cluster_.bad.contains(one) || cluster_.slow.contains(one); };
+    const auto is_bad = [&](const std::string& one) {
+      return cluster_.bad.contains(one) || cluster_.slow.contains(one);
+    };
     switch (state.phase) {
       case RolloutPhase::kHealthy:
         EXPECT_EQ(cluster_.current, cluster_.updated);
@@ -90,7 +92,8 @@ class Story {
     std::string text = "updated " + cluster_.updated + " current " + cluster_.current + " desired " +
                        std::to_string(cluster_.desired_replicas) + " " + cluster_.state.message + " |";
     for (auto& one : cluster_.revisions) {
-      text += " " + one.revision + ":" + std::to_string(one.spec_replicas) + "/" + std::to_string(cluster_.available(one));
+      text += " " + one.revision + ":" + std::to_string(one.spec_replicas) + "/";
+      text += std::to_string(cluster_.available(one));
     }
     for (const auto& action : texts(cluster_.last.actions)) text += " " + action;
     return text;
@@ -138,7 +141,8 @@ class Story {
     if (chance(0.02)) it.controls.retry_of = it.now;
     if (chance(0.002)) std::erase_if(it.revisions, [&](auto& one) { return one.revision == it.current; });
     if (chance(0.03) && !it.revisions.empty()) {
-      it.kill(it.revisions[static_cast<std::size_t>(pick(0, static_cast<int>(it.revisions.size()) - 1))].revision, pick(1, 3));
+      const int one = pick(0, static_cast<int>(it.revisions.size()) - 1);
+      it.kill(it.revisions[static_cast<std::size_t>(one)].revision, pick(1, 3));
     }
   }
   void blip() {
@@ -192,13 +196,14 @@ class Story {
     const int unavailable = resolve(spec, desired).unavailable;
     if (spec.strategy == RolloutStrategy::kRecreate) return;
     if (!is_routed()) {
-      EXPECT_GE(cluster_.available(), std::min(available_before, desired - unavailable)) << "availability lost by our own action";
+      EXPECT_GE(cluster_.available(), std::min(available_before, desired - unavailable))
+          << "availability lost by our own action";
       return;
     }
     for (const auto& one : before) {
       const int needed = (desired * share_of(one.revision) + 99) / 100 - unavailable;
       EXPECT_GE(cluster_.available(one.revision), std::min(cluster_.available(one), needed))
-          << "revision " << one.revision << " lost pods by our own action that have " << share_of(one.revision) << "% of the traffic";
+          << one.revision << ", with " << share_of(one.revision) << "% of the traffic, lost pods by our own action";
     }
   }
   void expect_bounds(const RolloutPlan& plan, int total_before) {
@@ -206,14 +211,16 @@ class Story {
     const bool is_back = !plan.state.failure_reason.empty() || cluster_.updated == cluster_.current;
     if (is_routed() || is_back || spec.strategy == RolloutStrategy::kRecreate) return;
     const int desired = cluster_.desired_replicas;
-    const int most = desired + std::max(resolve(spec, desired).surge, spec.strategy == RolloutStrategy::kCanary && desired == 1 ? 1 : 0);
+    const bool is_second = spec.strategy == RolloutStrategy::kCanary && desired == 1;
+    const int most = desired + std::max(resolve(spec, desired).surge, is_second ? 1 : 0);
     EXPECT_LE(cluster_.total(), std::max(total_before, most)) << "more than the surge";
   }
   void expect_no_growth_of_the_failed(const std::vector<RevisionState>& before, const RolloutPlan& plan) {
     if (plan.state.failure_reason.empty() || !cluster_.spec.rollout.automatic_rollback) return;
-    if (cluster_.current.empty() || cluster_.find(cluster_.current) == nullptr || cluster_.current == cluster_.updated) return;
+    if (cluster_.find(cluster_.current) == nullptr || cluster_.current == cluster_.updated) return;
     const auto was = std::ranges::find(before, cluster_.updated, &RevisionState::revision);
-    EXPECT_LE(cluster_.replicas(cluster_.updated), was == before.end() ? 0 : was->spec_replicas) << "the failed revision grew";
+    EXPECT_LE(cluster_.replicas(cluster_.updated), was == before.end() ? 0 : was->spec_replicas)
+        << "the failed revision grew";
   }
   void expect_idempotent(RolloutInput input, const RolloutPlan& plan) {
     input.state = plan.state;

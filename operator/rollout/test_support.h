@@ -23,7 +23,8 @@ inline PodFacts pod(bool serving, int age_seconds = 60, std::string trouble = ""
           .created = kNow - seconds{age_seconds}};
 }
 
-inline RevisionState revision(const std::string& name, int spec, int serving, int not_serving = 0, int age_seconds = 60) {
+inline RevisionState revision(const std::string& name, int spec, int serving, int not_serving = 0,
+                              int age_seconds = 60) {
   RevisionState state{.revision = name, .name = "web-" + name, .uid = "uid-" + name, .resource_version = "1",
                       .spec_replicas = spec, .created = kNow - seconds{age_seconds}};
   for (int i = 0; i < serving; ++i) state.pods.push_back(pod(true));
@@ -35,7 +36,9 @@ inline RevisionState revision(const std::string& name, int spec, int serving, in
 inline std::vector<std::string> texts(const std::vector<Action>& actions) {
   std::vector<std::string> result;
   for (const Action& action : actions) {
-    if (const auto* create = std::get_if<CreateReplicaSet>(&action)) result.push_back("create " + std::to_string(create->replicas));
+    if (const auto* create = std::get_if<CreateReplicaSet>(&action)) {
+      result.push_back("create " + std::to_string(create->replicas));
+    }
     if (const auto* scale = std::get_if<ScaleReplicaSet>(&action)) {
       result.push_back(scale->name.substr(4) + ": " + std::to_string(scale->from) + " -> " + std::to_string(scale->to));
     }
