@@ -120,7 +120,8 @@ TEST(ReplicaSet, KeepsTheSliceThatTheOperatorUses) {
                         .spec_replicas = 4,
                         .template_hash = "h",
                         .failure = "FailedCreate: exceeded quota",
-                        .failure_since = parse_rfc3339("2026-01-31T12:00:00Z").value()};
+                        .failure_since = parse_rfc3339("2026-01-31T12:00:00Z").value(),
+                        .revision_number = 7};
   EXPECT_EQ(*replica_set, want);
 }
 
