@@ -17,7 +17,7 @@ function(scalableapp_library name)
   target_link_libraries(${name} PUBLIC project_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
-# scalableapp_test(NAME SOURCES ... [LIBS ...] [LABELS unit|integration|e2e])
+# scalableapp_test(NAME SOURCES ... [LIBS ...] [LABELS unit|integration|controllers|e2e])
 # One test binary; every TEST in it becomes a ctest entry.
 function(scalableapp_test name)
   if(NOT SCALABLEAPP_TESTS)

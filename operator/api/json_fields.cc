@@ -1,5 +1,7 @@
 #include "operator/api/json_fields.h"
 
+#include <cmath>
+
 #include "operator/base/quantity.h"
 
 namespace scalableapp::api {
@@ -47,6 +49,22 @@ std::map<std::string, std::string> text_map(const json& object) {
     if (value.is_string()) result[name] = value.get<std::string>();
   }
   return result;
+}
+
+void put(json& object, const char* name, double value) {
+  if (value != 0 && std::isfinite(value)) object[name] = value;
+}
+
+void put(json& object, const char* name, int value) {
+  if (value != 0) object[name] = value;
+}
+
+void put(json& object, const char* name, const std::string& value) {
+  if (!value.empty()) object[name] = value;
+}
+
+void put(json& object, const char* name, const std::optional<WallTime>& time) {
+  if (time) object[name] = format_rfc3339_micro(*time);
 }
 
 Result<ObjectMeta> decode_meta(const json& object) {

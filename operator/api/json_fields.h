@@ -1,5 +1,6 @@
-// Reading JSON objects without exceptions: a missing or mistyped field is its default. For the api
-// library's own .cc files (this header includes the json library, so no other header includes it).
+// Reading JSON objects without exceptions: a missing or mistyped field is its default. And writing them: what is
+// not known is left out. For the api library's own .cc files (this header includes the json library, so no other
+// header includes it).
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,12 @@ double number(const nlohmann::json& object, const char* name, double fallback = 
 bool boolean(const nlohmann::json& object, const char* name, bool fallback = false);
 std::optional<WallTime> time(const nlohmann::json& object, const char* name);
 std::map<std::string, std::string> text_map(const nlohmann::json& object);
+
+// Nothing where the value is zero or empty, or no number that JSON has.
+void put(nlohmann::json& object, const char* name, double value);
+void put(nlohmann::json& object, const char* name, int value);
+void put(nlohmann::json& object, const char* name, const std::string& value);
+void put(nlohmann::json& object, const char* name, const std::optional<WallTime>& time);
 
 // kDecode if there is no metadata.name.
 Result<ObjectMeta> decode_meta(const nlohmann::json& object);

@@ -13,6 +13,13 @@ namespace scalableapp::api {
 // later revisions have greater ones.
 inline constexpr const char* kTemplateHashAnnotation = "scalableapp.io/template-hash";
 inline constexpr const char* kRevisionNumberAnnotation = "scalableapp.io/revision-number";
+// Of the app: what is added to the number of each of its revisions, so that those that it has taken over from a
+// Deployment come before them.
+inline constexpr const char* kRevisionsBeforeAnnotation = "scalableapp.io/revisions-before";
+// spec.template as the app has it: the ReplicaSet's own has the API server's defaults in it, and cannot be given back.
+inline constexpr const char* kTemplateAnnotation = "scalableapp.io/template";
+// A longer one is left out: all of an object's annotations may have 256 KiB together.
+inline constexpr std::size_t kLongestTemplateKept = 128U << 10U;
 // The app's is copied to the ReplicaSet, as Deployment's is.
 inline constexpr const char* kChangeCauseAnnotation = "kubernetes.io/change-cause";
 
@@ -39,7 +46,8 @@ std::string replica_set_prefix(std::string_view app_name);
 // "<prefix>-<revision>".
 std::string replica_set_name(const ScalableApp& app, std::string_view revision);
 
-// The ReplicaSet to create for the app's present template, as JSON: the same bytes each time.
+// The ReplicaSet to create for the app's present template, as JSON: the same bytes each time. Its pods' annotation
+// kFailOpenAnnotation is spec.readiness's of that moment and belongs to no revision: a change of it replaces no pods.
 std::string replica_set_body(const ScalableApp& app, std::string_view revision, int replicas);
 
 }  // namespace scalableapp::api

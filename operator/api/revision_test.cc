@@ -91,6 +91,17 @@ TEST(Revision, TheReplicaSetsNameLeavesRoomForAPods) {
   EXPECT_EQ(replica_set_prefix(app.metadata.name), std::string(45, 'a'));
 }
 
+TEST(ReplicaSetBody, CountsOnFromTheRevisionsThatWereADeployments) {
+  const auto number_after = [](const char* before) {
+    ScalableApp app = app_of(pod_template());
+    app.metadata.annotations[kRevisionsBeforeAnnotation] = before;
+    const json body = json::parse(replica_set_body(app, "r1", 3));
+    return body["metadata"]["annotations"][kRevisionNumberAnnotation].get<std::string>();
+  };
+  EXPECT_EQ(number_after("12"), "16");
+  for (const char* nonsense : {"", "many", "-3", "9999999999999999999999"}) EXPECT_EQ(number_after(nonsense), "4");
+}
+
 TEST(ReplicaSetBody, IsTheTemplateWithOwnerLabelsAndGate) {
   const ScalableApp app = app_of(pod_template());
   const json want = json::parse(R"({
@@ -109,6 +120,8 @@ TEST(ReplicaSetBody, IsTheTemplateWithOwnerLabelsAndGate) {
   json& hash = body["metadata"]["annotations"][kTemplateHashAnnotation];
   EXPECT_EQ(hash, template_hash(app.spec.template_json));
   hash = "";
+  EXPECT_EQ(body["metadata"]["annotations"][kTemplateAnnotation], app.spec.template_json);
+  body["metadata"]["annotations"].erase(kTemplateAnnotation);
   EXPECT_EQ(body, want);
 }
 
@@ -118,7 +131,15 @@ TEST(ReplicaSetBody, KeepsTheAppsChangeCauseAndNoOtherAnnotation) {
   const json annotations =
       json::parse(replica_set_body(app, "r1", 3))["metadata"]["annotations"];
   EXPECT_EQ(annotations["kubernetes.io/change-cause"], "v2");
-  EXPECT_EQ(annotations.size(), 3u);
+  EXPECT_EQ(annotations.size(), 4u);
+}
+
+TEST(ReplicaSetBody, LeavesOutATemplateThatIsTooLongForAnAnnotation) {
+  json large = pod_template();
+  large["metadata"]["annotations"]["example.com/config"] = std::string(kLongestTemplateKept, 'x');
+  const json annotations = json::parse(replica_set_body(app_of(large), "r1", 3))["metadata"]["annotations"];
+  EXPECT_FALSE(annotations.contains(kTemplateAnnotation));
+  EXPECT_TRUE(annotations.contains(kTemplateHashAnnotation));
 }
 
 TEST(ReplicaSetBody, IsTheSameBytesEachTime) {
@@ -140,10 +161,29 @@ TEST(ReplicaSetBody, HasNoGateWhereItIsOffAndKeepsGatesOfOthers) {
   EXPECT_EQ(gates().dump(), R"([{"conditionType":"example.com/lb"}])");
 }
 
+TEST(ReplicaSetBody, TellsItsPodsWhenToFailOpenAndIsTheSameRevision) {
+  ScalableApp app = app_of(pod_template());
+  const auto annotations = [&] {
+    return json::parse(replica_set_body(app, "r1", 1))["spec"]["template"]["metadata"].value("annotations", json());
+  };
+  EXPECT_EQ(annotations(), json());
+  const std::string before = revision_of(app.spec, 0);
+  app.spec.readiness.fail_open_seconds = 60;
+  EXPECT_EQ(annotations(), (json{{"scalableapp.io/fail-open-seconds", "60"}}));
+  EXPECT_EQ(revision_of(app.spec, 0), before);
+  json pod = json::parse(replica_set_body(app, "r1", 1))["spec"]["template"];
+  pod["metadata"]["name"] = "web-1";
+  EXPECT_EQ(decode_pod(pod)->fail_open_seconds, 60);
+  app.spec.readiness.gate = false;
+  EXPECT_EQ(annotations(), json());
+}
+
 TEST(ReplicaSetBody, ComesOutOfATemplateOfAnyShape) {
   for (const char* text : {"null", "[]", "3", R"({"metadata":"x","spec":"y"})",
                            R"({"metadata":{"labels":[]},"spec":{"readinessGates":{}}})"}) {
-    const json body = json::parse(replica_set_body(app_of(json::parse(text)), "r1", 1));
+    ScalableApp app = app_of(json::parse(text));
+    app.spec.readiness.fail_open_seconds = 60;
+    const json body = json::parse(replica_set_body(app, "r1", 1));
     EXPECT_EQ(body["spec"]["template"]["metadata"]["labels"][kRevisionLabel], "r1") << text;
   }
 }

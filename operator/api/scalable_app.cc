@@ -3,22 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "operator/api/json_fields.h"
 #include "operator/api/revision.h"
-#include "operator/api/spec_reader.h"
+#include "operator/api/spec_parts.h"
 
 namespace scalableapp::api {
 namespace {
 
 using nlohmann::json;
-
-// As many as a ReplicaSet of a large cluster could hold; keeps sums within an int.
-constexpr int kMostReplicas = 100'000;
 
 // Whether min and max are a range that other fields can be measured by.
 bool decode_replicas(SpecReader& read, const Field& field, ScalableAppSpec& spec) {
@@ -29,6 +25,7 @@ bool decode_replicas(SpecReader& read, const Field& field, ScalableAppSpec& spec
     const int held = read.whole(field["override"], 0, 0, kMostReplicas);
     if (held != 0) spec.override_replicas = held;
   }
+  spec.override_until = read.time(field["overrideUntil"]);
   if (field["max"].value != spec.max_replicas) return false;
   if (spec.max_replicas < spec.min_replicas) {
     read.wrong(field["max"],
@@ -44,54 +41,6 @@ bool decode_replicas(SpecReader& read, const Field& field, ScalableAppSpec& spec
   return true;
 }
 
-struct MetricKind {
-  MetricType type;
-  const char* name;
-  const char* block;  // The field that holds what only this type has.
-};
-constexpr std::array<MetricKind, 4> kMetricKinds{{
-    {MetricType::kLatency, "Latency", "latency"},
-    {MetricType::kCpu, "CPU", "cpu"},
-    {MetricType::kQueueLength, "QueueLength", "queueLength"},
-    {MetricType::kPrometheus, "Prometheus", "prometheus"},
-}};
-
-// The type's own block, or null where type or block are missing; tells of blocks of other types.
-const MetricKind* kind_of(SpecReader& read, const Field& field) {
-  const MetricKind* kind = nullptr;
-  for (const MetricKind& one : kMetricKinds) {
-    if (field["type"].value == one.name) kind = &one;
-  }
-  if (kind == nullptr) {
-    read.wrong(field["type"], "must be Latency, CPU, QueueLength or Prometheus");
-    return nullptr;
-  }
-  for (const MetricKind& one : kMetricKinds) {
-    if (&one != kind && field[one.block].is_set()) {
-      read.wrong(field[one.block], fmt::format("must not be set for type {}", kind->name));
-    }
-  }
-  if (field[kind->block].value.is_object()) return kind;
-  read.wrong(field[kind->block], fmt::format("must be set for type {}", kind->name));
-  return nullptr;
-}
-
-// By the load that goes with it a latency can be modelled only if the operator knows that load.
-LatencyModel decode_latency_model(SpecReader& read, const Field& field, bool has_query) {
-  const LatencyModel fallback = has_query ? LatencyModel::kRatio : LatencyModel::kCapacity;
-  const LatencyModel model = *read.choice<LatencyModel>(
-      field, fallback, {{"Capacity", LatencyModel::kCapacity}, {"Ratio", LatencyModel::kRatio}});
-  if (!has_query || model == LatencyModel::kRatio) return model;
-  read.wrong(field, "must be Ratio where there is a query, whose load is not known");
-  return LatencyModel::kRatio;
-}
-
-std::optional<Fallback> decode_fallback(SpecReader& read, const Field& field) {
-  if (!field.is_set()) return std::nullopt;
-  return Fallback{.failure_seconds = read.whole(field["failureSeconds"], 180, 10, 86'400),
-                  .replicas = read.whole(field["replicas"], std::nullopt, 1, kMostReplicas)};
-}
-
 // `field` was read as `replicas`, unless something was wrong with it and has been told.
 void check_within_replicas(SpecReader& read, const Field& field, int replicas,
                            const ScalableAppSpec& spec) {
@@ -99,61 +48,6 @@ void check_within_replicas(SpecReader& read, const Field& field, int replicas,
   if (replicas >= spec.min_replicas && replicas <= spec.max_replicas) return;
   read.wrong(field, fmt::format("must be from spec.replicas.min ({}) to spec.replicas.max ({})",
                                 spec.min_replicas, spec.max_replicas));
-}
-
-MetricSpec decode_metric(SpecReader& read, const Field& field) {
-  MetricSpec spec;
-  spec.name = read.words(field["name"]);
-  if (spec.name.empty() || spec.name.size() > 63) {
-    read.wrong(field["name"], "must have 1 to 63 characters");
-  }
-  const MetricKind* kind = kind_of(read, field);
-  if (kind == nullptr) return spec;
-  const Field block = field[kind->block];
-  spec.type = kind->type;
-  spec.query = read.words(block["query"]);
-  spec.fallback = decode_fallback(read, field["fallback"]);
-  switch (kind->type) {
-    case MetricType::kLatency: {
-      spec.quantile = read.number(block["quantile"], spec.quantile);
-      if (!(spec.quantile > 0 && spec.quantile < 1)) {
-        read.wrong(block["quantile"], "must be over 0 and under 1");
-      }
-      const auto target = parse_duration(text(block.value, "target"));
-      spec.target = target ? static_cast<double>(target->count()) / 1000.0 : 0;
-      if (!(spec.target > 0))
-        read.wrong(block["target"], "must be a duration over 0 such as 200ms");
-      spec.latency_model = decode_latency_model(read, block["model"], !spec.query.empty());
-      break;
-    }
-    case MetricType::kCpu:
-      spec.target = read.whole(block["targetUtilization"], std::nullopt, 1, 1000) / 100.0;
-      break;
-    case MetricType::kQueueLength:
-      spec.target_type = TargetType::kAverageValue;
-      spec.target = read.positive(block["targetPerReplica"]);
-      spec.queue = read.words(block["queue"]);
-      if (block["drainSeconds"].is_set()) {
-        spec.drain_seconds = read.whole(block["drainSeconds"], std::nullopt, 1, 86'400);
-      }
-      spec.arrival_query = read.words(block["arrivalQuery"]);
-      spec.completion_query = read.words(block["completionQuery"]);
-      spec.activation_threshold = read.not_negative(block["activationThreshold"]);
-      break;
-    case MetricType::kPrometheus:
-      if (spec.query.empty()) read.wrong(block["query"], "must be a PromQL query");
-      spec.target_type = *read.choice<TargetType>(
-          block["target"]["type"], TargetType::kAverageValue,
-          {{"Value", TargetType::kValue}, {"AverageValue", TargetType::kAverageValue}});
-      spec.target = read.positive(block["target"]["value"]);
-      spec.activation_threshold = read.not_negative(block["activationThreshold"]);
-      if (block["activationThreshold"].is_set() && spec.target_type == TargetType::kValue) {
-        read.wrong(block["activationThreshold"], "needs target.type to be AverageValue");
-      }
-      return spec;  // A window, if any, is part of the query.
-  }
-  spec.window_seconds = read.whole(block["windowSeconds"], spec.window_seconds, 2, 3600);
-  return spec;
 }
 
 ScalingRules decode_rules(SpecReader& read, const Field& field, ScalingRules rules) {
@@ -179,44 +73,6 @@ ScalingRules decode_rules(SpecReader& read, const Field& field, ScalingRules rul
   }
   if (!policies.empty()) rules.policies = std::move(policies);
   return rules;
-}
-
-Readiness decode_readiness(SpecReader& read, const Field& field) {
-  Readiness readiness;
-  readiness.gate = read.flag(field["gate"], true);
-  readiness.min_warm_seconds = read.whole(field["minWarmSeconds"], 0, 0, 3600);
-  const Field warm_up = field["warmUp"];
-  if (!warm_up.is_set()) return readiness;
-  WarmUpCondition condition{.query = read.words(warm_up["query"])};
-  if (condition.query.empty()) read.wrong(warm_up["query"], "must be a PromQL query");
-  Range& range = condition.range;
-  if (warm_up["atLeast"].is_set()) range.at_least = read.number(warm_up["atLeast"], 0);
-  if (warm_up["atMost"].is_set()) range.at_most = read.number(warm_up["atMost"], 0);
-  if (range.is_unbounded()) read.wrong(warm_up, "needs atLeast or atMost");
-  if (range.at_least && range.at_most && *range.at_least > *range.at_most) {
-    read.wrong(warm_up["atLeast"], "must not be greater than atMost: no pod could ever be warm");
-  }
-  if (!readiness.gate) read.wrong(warm_up, "needs spec.readiness.gate to be true");
-  readiness.warm_up = std::move(condition);
-  return readiness;
-}
-
-RolloutSpec decode_rollout(SpecReader& read, const Field& field) {
-  RolloutSpec rollout;
-  rollout.max_surge = read.int_or_percent(field["maxSurge"], rollout.max_surge, 9999);
-  rollout.max_unavailable =
-      read.int_or_percent(field["maxUnavailable"], rollout.max_unavailable, 100);
-  if (rollout.max_surge.value == 0 && rollout.max_unavailable.value == 0) {
-    read.wrong(field["maxSurge"],
-               "must not be 0 when maxUnavailable is 0: nothing could ever be replaced");
-  }
-  rollout.min_ready_seconds = read.whole(field["minReadySeconds"], 0, 0, 3600);
-  rollout.progress_deadline_seconds = read.whole(field["progressDeadlineSeconds"], 600, 1, 86'400);
-  if (rollout.progress_deadline_seconds <= rollout.min_ready_seconds) {
-    read.wrong(field["progressDeadlineSeconds"],
-               fmt::format("must be greater than minReadySeconds ({})", rollout.min_ready_seconds));
-  }
-  return rollout;
 }
 
 std::optional<Burst> decode_burst(SpecReader& read, const Field& field) {
@@ -405,6 +261,9 @@ ScalableAppSpec decode_spec(const json& object, std::vector<std::string>& proble
     read.wrong(field["outliers"]["action"], "Eject needs spec.readiness.gate to be true");
   }
   spec.rollout = decode_rollout(read, field["rollout"]);
+  spec.disruption_budget = *read.choice<DisruptionBudget>(
+      field["disruptionBudget"], DisruptionBudget::kManaged,
+      {{"Managed", DisruptionBudget::kManaged}, {"None", DisruptionBudget::kNone}});
   spec.interval_seconds = read.whole(field["intervalSeconds"], 2, 1, 60);
   spec.revision_history_limit = read.whole(field["revisionHistoryLimit"], 10, 0, 1000);
   spec.paused = read.flag(field["paused"], false);

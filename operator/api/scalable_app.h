@@ -360,10 +360,11 @@ struct AnalysisMetricStatus {
   std::string name;
   std::string value;  // Of the last measurement, for a person: "5.1% of 213 requests, stable 0.1% of 840".
   Verdict last = Verdict::kNone;
-  int measurements = 0;  // That judged anything.
+  int measurements = 0;  // That compared anything, also where the outcome was left open.
   int successful = 0;    // Since the present step began.
   int failed = 0;
   int inconclusive = 0;
+  int missing_in_a_row = 0;  // Of the latest measurements so many had nothing for it.
   bool operator==(const AnalysisMetricStatus&) const = default;
 };
 // What was counted of one side since the analysis began; old counts fade.

@@ -1,7 +1,7 @@
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "operator/api/json_fields.h"
+#include "operator/api/rollout_status.h"
 #include "operator/api/scalable_app.h"
 
 namespace scalableapp::api {
@@ -13,15 +13,6 @@ const char* status_text(ConditionStatus status) {
   return status == ConditionStatus::kTrue    ? "True"
          : status == ConditionStatus::kFalse ? "False"
                                              : "Unknown";
-}
-
-// What is not known is not written: zeros, and what JSON has no number for.
-void put(json& object, const char* name, double value) {
-  if (value != 0 && std::isfinite(value)) object[name] = value;
-}
-
-void put(json& object, const char* name, const std::optional<WallTime>& time) {
-  if (time) object[name] = format_rfc3339_micro(*time);
 }
 
 json to_json(const MetricMemory& memory) {
@@ -39,7 +30,7 @@ json to_json(const MetricMemory& memory) {
   put(object, "trialSince", memory.trial_since);
   put(object, "trialSeconds", memory.trial_seconds);
   put(object, "trialRate", memory.trial_rate);
-  if (memory.trial_replicas != 0) object["trialReplicas"] = memory.trial_replicas;
+  put(object, "trialReplicas", memory.trial_replicas);
   if (memory.not_capacity_bound) object["notCapacityBound"] = true;
   put(object, "loadPerSecond", memory.load_per_second);
   put(object, "recentLoadPerSecond", memory.recent_load_per_second);
@@ -85,7 +76,7 @@ json to_json(const ScalingHistory& history) {
   put(object, "idleSince", history.idle_since);
   put(object, "warmUpSeconds", history.warm_up_seconds);
   put(object, "warmUpSeen", history.warm_up_seen);
-  if (!history.revision.empty()) object["revision"] = history.revision;
+  put(object, "revision", history.revision);
   return object;
 }
 
@@ -130,7 +121,8 @@ ScalableAppStatus decode_status(const json& object) {
                            .terminating_replicas = count("terminatingReplicas"),
                            .current_revision = text(object, "currentRevision"),
                            .updated_revision = text(object, "updatedRevision"),
-                           .collision_count = count("collisionCount")};
+                           .collision_count = count("collisionCount"),
+                           .rollout = decode_rollout_status(child(object, "rollout"))};
   for (const json& metric : child(object, "metrics")) {
     MetricStatus value{.name = text(metric, "name"),
                        .type = text(metric, "type"),
@@ -183,13 +175,14 @@ std::string encode_status(const ScalableAppStatus& status) {
               {"terminatingReplicas", status.terminating_replicas},
               {"currentRevision", status.current_revision},
               {"updatedRevision", status.updated_revision},
-              {"collisionCount", status.collision_count}};
+              {"collisionCount", status.collision_count},
+              {"rollout", rollout_status_json(status.rollout)}};
   for (const MetricStatus& metric : status.metrics) {
     json entry{{"name", metric.name}, {"type", metric.type}, {"target", metric.target}};
-    if (!metric.current.empty()) entry["current"] = metric.current;
+    put(entry, "current", metric.current);
     if (metric.proposed_replicas) entry["proposedReplicas"] = *metric.proposed_replicas;
     if (metric.age_seconds) entry["ageSeconds"] = *metric.age_seconds;
-    if (!metric.missing.empty()) entry["missing"] = metric.missing;
+    put(entry, "missing", metric.missing);
     object["metrics"].push_back(std::move(entry));
   }
   if (status.last_decision) {
@@ -198,7 +191,7 @@ std::string encode_status(const ScalableAppStatus& status) {
                               {"reason", last.reason}, {"message", last.message},
                               {"clamps", last.clamps}, {"time", format_rfc3339_micro(last.time)}};
   }
-  if (status.last_scale_time) object["lastScaleTime"] = format_rfc3339_micro(*status.last_scale_time);
+  put(object, "lastScaleTime", status.last_scale_time);
   for (const Condition& condition : status.conditions) {
     object["conditions"].push_back(
         {{"type", condition.type},

@@ -80,6 +80,11 @@ TEST(ScalableApp, EachMistakeIsToldOnceWithItsFieldAndWhatItShouldBe) {
        "spec.replicas.override: must be from spec.replicas.min (2) to spec.replicas.max (10)"},
       {"/spec/replicas/override", -1,
        "spec.replicas.override: must be a whole number from 0 to 100000"},
+      {"/spec/replicas/overrideUntil", "tomorrow",
+       "spec.replicas.overrideUntil: must be a time such as 2026-01-31T12:00:00Z"},
+      {"/spec/replicas/overrideUntil", 1'800'000'000,
+       "spec.replicas.overrideUntil: must be a time such as 2026-01-31T12:00:00Z"},
+      {"/spec/disruptionBudget", "Mine", "spec.disruptionBudget: must be Managed or None"},
       {"/spec/metrics", "cpu", "spec.metrics: must be a list"},
       {"/spec/metrics/0/name", "", "spec.metrics[0].name: must have 1 to 63 characters"},
       {"/spec/metrics/0/type", "Memory",
@@ -177,9 +182,38 @@ TEST(ScalableApp, EachMistakeIsToldOnceWithItsFieldAndWhatItShouldBe) {
       {"/spec/readiness", json{{"warmUp", {{"query", "up"}}}},
        "spec.readiness.warmUp: needs atLeast or atMost"},
       {"/spec/readiness", json{{"warmUp", {{"query", "up"}, {"atLeast", 2}, {"atMost", 1}}}},
-       "spec.readiness.warmUp.atLeast: must not be greater than atMost: no pod could ever be warm"},
+       "spec.readiness.warmUp.atLeast: must not be greater than atMost: no value could ever be "
+       "within them"},
       {"/spec/readiness", json{{"gate", false}, {"warmUp", {{"query", "up"}, {"atLeast", 2}}}},
        "spec.readiness.warmUp: needs spec.readiness.gate to be true"},
+      {"/spec/readiness", json{{"warmUp", json::object()}},
+       "spec.readiness.warmUp: needs query or httpGet"},
+      {"/spec/readiness", json{{"warmUp", {{"atLeast", 1}}}},
+       "spec.readiness.warmUp: needs query or httpGet"},
+      {"/spec/readiness", json{{"warmUp", {{"query", ""}, {"atLeast", 1}}}},
+       "spec.readiness.warmUp.query: must be a PromQL query"},
+      {"/spec/readiness", json{{"warmUp", {{"httpGet", {{"port", 80}}}, {"atMost", 1}}}},
+       "spec.readiness.warmUp: needs query where there is atLeast, atMost or forSeconds"},
+      {"/spec/readiness", json{{"warmUp", {{"httpGet", {{"port", 80}}}, {"forSeconds", 1}}}},
+       "spec.readiness.warmUp: needs query where there is atLeast, atMost or forSeconds"},
+      {"/spec/readiness", json{{"warmUp", {{"query", "up"}, {"atLeast", 1}, {"forSeconds", 3601}}}},
+       "spec.readiness.warmUp.forSeconds: must be a whole number from 0 to 3600"},
+      {"/spec/readiness", json{{"warmUp", {{"httpGet", json::object()}}}},
+       "spec.readiness.warmUp.httpGet.port: must be a whole number from 1 to 65535"},
+      {"/spec/readiness", json{{"warmUp", {{"httpGet", {{"port", 80}, {"path", "warm"}}}}}},
+       "spec.readiness.warmUp.httpGet.path: must begin with / and have no spaces, such as /warm"},
+      {"/spec/readiness", json{{"warmUp", {{"httpGet", {{"port", 80}, {"path", "/ HTTP/1.1\r\nHost: x"}}}}}},
+       "spec.readiness.warmUp.httpGet.path: must begin with / and have no spaces, such as /warm"},
+      {"/spec/readiness", json{{"slowStart", {{"maxPercent", 0}}}},
+       "spec.readiness.slowStart.maxPercent: must be a whole number from 1 to 100"},
+      {"/spec/readiness", json{{"slowStart", true}},
+       "spec.readiness.slowStart: must hold fields of its own, or be {}"},
+      {"/spec/readiness", json{{"gate", false}, {"slowStart", json::object()}},
+       "spec.readiness.slowStart: needs spec.readiness.gate to be true"},
+      {"/spec/readiness", json{{"failOpenSeconds", 0}},
+       "spec.readiness.failOpenSeconds: must be a whole number from 1 to 86400"},
+      {"/spec/readiness", json{{"gate", false}, {"failOpenSeconds", 60}},
+       "spec.readiness.failOpenSeconds: needs spec.readiness.gate to be true"},
       {"/spec/rollout", json{{"maxSurge", 0}, {"maxUnavailable", "0%"}},
        "spec.rollout.maxSurge: must not be 0 when maxUnavailable is 0: nothing could ever be "
        "replaced"},
@@ -267,6 +301,41 @@ TEST(ScalableApp, ALatencyWithAQueryOfItsOwnGoesByRatio) {
   EXPECT_EQ(model(), LatencyModel::kRatio);
   latency.erase("model");
   EXPECT_EQ(model(), LatencyModel::kRatio);
+}
+
+TEST(ScalableApp, AnOverrideMayEndByItself) {
+  json object = minimal();
+  object["spec"]["replicas"]["overrideUntil"] = "2026-01-31T19:00:00+01:00";
+  const auto app = decode_scalable_app(object);
+  EXPECT_THAT(app->problems, IsEmpty());
+  EXPECT_FALSE(app->spec.override_replicas) << "kubectl scale --replicas=0 leaves it behind";
+  EXPECT_EQ(app->spec.override_until, parse_rfc3339("2026-01-31T18:00:00Z").value());
+}
+
+TEST(ScalableApp, APodIsWarmByItsMetricOrItsOwnAnswerOrBoth) {
+  json object = minimal();
+  const auto warm_up = [&](const char* text) {
+    object["spec"]["readiness"]["warmUp"] = json::parse(text);
+    const auto app = decode_scalable_app(object);
+    EXPECT_THAT(app->problems, IsEmpty());
+    return app->spec.readiness.warm_up;
+  };
+  EXPECT_EQ(warm_up(R"({"query":"up","atLeast":1,"forSeconds":5})"),
+            (WarmUpCondition{.query = "up", .range = {.at_least = 1}, .for_seconds = 5}));
+  EXPECT_EQ(warm_up(R"({"httpGet":{"port":80}})"),
+            (WarmUpCondition{.probe = WarmUpProbe{.path = "/", .port = 80, .timeout_seconds = 1}}));
+  EXPECT_EQ(warm_up(R"({"query":"up","atMost":1,"httpGet":{"port":80,"path":"/warm?all","timeoutSeconds":2}})"),
+            (WarmUpCondition{.query = "up",
+                             .range = {.at_most = 1},
+                             .probe = WarmUpProbe{.path = "/warm?all", .port = 80, .timeout_seconds = 2}}));
+}
+
+TEST(ScalableApp, AnEmptyBlockTurnsSlowStartOn) {
+  json object = minimal();
+  EXPECT_FALSE(decode_scalable_app(object)->spec.readiness.slow_start);
+  object["spec"]["readiness"]["slowStart"] = json::object();
+  EXPECT_EQ(decode_scalable_app(object)->spec.readiness.slow_start,
+            (SlowStart{.max_percent = 25, .interval_seconds = 10}));
 }
 
 TEST(ScalableApp, AnEmptyBlockTurnsBurstAndPredictionOn) {

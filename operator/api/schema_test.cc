@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -55,6 +56,15 @@ json load(const std::filesystem::path& path) {
   return to_json(YAML::LoadFile((kRoot / path).string()));
 }
 
+// Beside the app an example may have what it needs.
+json load_app(const std::filesystem::path& path) {
+  for (const YAML::Node& document : YAML::LoadAllFromFile((kRoot / path).string())) {
+    if (document["kind"].Scalar() == "ScalableApp") return to_json(document);
+  }
+  ADD_FAILURE() << path << " has no ScalableApp";
+  return json::object();
+}
+
 std::vector<std::filesystem::path> manifests(const char* directory) {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::directory_iterator(kRoot / directory)) {
@@ -68,7 +78,10 @@ const json& version() {
   return kVersion;
 }
 const json& schema() { return version()["schema"]["openAPIV3Schema"]; }
-json every_field() { return load("tests/manifests/valid/every-field.yaml"); }
+// No strategy of a rollout has the fields of another, so there is one with each that has any.
+std::vector<json> full_apps() {
+  return {load("tests/manifests/valid/every-field.yaml"), load("tests/manifests/valid/every-field-blue-green.yaml")};
+}
 
 ScalableApp decode(const json& object) { return decode_scalable_app(object).value(); }
 
@@ -212,19 +225,22 @@ TEST(Schema, KnowsNoKeywordThatAMissingQuoteMadeUp) {
   check(schema());
 }
 
-TEST(Schema, TheManifestWithEveryFieldHasEveryField) {
+TEST(Schema, TheManifestsWithEveryFieldHaveEveryField) {
   std::vector<std::string> absent;
-  find_absent(schema()["properties"]["spec"], {every_field()["spec"]}, "spec", absent);
+  std::vector<json> specs;
+  for (const json& app : full_apps()) specs.push_back(app["spec"]);
+  find_absent(schema()["properties"]["spec"], specs, "spec", absent);
   EXPECT_THAT(absent, IsEmpty());
 }
 
 TEST(Schema, DefaultsAreTheDecodersOwn) {
   std::vector<json> objects;
   for (const char* directory : {"tests/manifests/valid", "examples"}) {
-    for (const auto& path : manifests(directory)) objects.push_back(load(path));
+    for (const auto& path : manifests(directory)) objects.push_back(load_app(path));
   }
-  const json full = every_field();
-  for_each_setting(full, [&](const Place& place) { objects.push_back(without(full, place.at)); });
+  for (const json& full : full_apps()) {
+    for_each_setting(full, [&](const Place& place) { objects.push_back(without(full, place.at)); });
+  }
   for (const json& object : objects) {
     json defaulted = object;
     fill_defaults(schema(), defaulted);
@@ -234,94 +250,107 @@ TEST(Schema, DefaultsAreTheDecodersOwn) {
 }
 
 TEST(Schema, EveryFieldMattersToTheDecoder) {
-  const json object = every_field();
-  const ScalableApp before = decode(object);
-  ASSERT_THAT(before.problems, IsEmpty());
-  for_each_setting(object, [&](const Place& place) {
-    if (!place.is_leaf()) return;
-    const json& old = object[place.at];
-    json other = old.is_string() ? json(old.get<std::string>() + "x") : json(7);
-    if (place.schema.contains("enum"))
-      other = place.schema["enum"][old == place.schema["enum"][0] ? 1 : 0];
-    if (old.is_boolean()) other = !old.get<bool>();
-    EXPECT_NE(decode(with(object, place.at, other)), before) << place.path() << " = " << other;
-  });
+  for (const json& object : full_apps()) {
+    const ScalableApp before = decode(object);
+    ASSERT_THAT(before.problems, IsEmpty());
+    for_each_setting(object, [&](const Place& place) {
+      if (!place.is_leaf()) return;
+      const json& old = object[place.at];
+      json other = old.is_string() ? json(old.get<std::string>() + "x") : json(7);
+      if (place.schema.contains("enum"))
+        other = place.schema["enum"][old == place.schema["enum"][0] ? 1 : 0];
+      if (old.is_boolean()) other = !old.get<bool>();
+      EXPECT_NE(decode(with(object, place.at, other)), before) << place.path() << " = " << other;
+    });
+  }
 }
 
 TEST(Schema, BoundsAreTheDecodersOwn) {
-  const json object = every_field();
-  const auto problems_with = [&](const Place& place, const json& value) {
-    return decode(with(object, place.at, value)).problems;
-  };
-  for_each_setting(object, [&](const Place& place) {
-    const std::string named = place.path() + ":";
-    const auto& of = place.schema;
-    if (place.is_leaf()) {
-      EXPECT_THAT(problems_with(place, json::array()), Contains(StartsWith(named)));
-    }
-    if (of.contains("minimum")) {
-      EXPECT_THAT(problems_with(place, of["minimum"].get<int>() - 1), Contains(StartsWith(named)));
-      EXPECT_THAT(problems_with(place, of["minimum"]),
-                  Not(Contains(StartsWith(named + " must be a whole"))));
-    }
-    if (of.contains("maximum")) {
-      EXPECT_THAT(problems_with(place, of["maximum"].get<int>() + 1), Contains(StartsWith(named)));
-      EXPECT_THAT(problems_with(place, of["maximum"]),
-                  Not(Contains(StartsWith(named + " must be a whole"))));
-    }
-    if (of.contains("minLength")) {
-      EXPECT_THAT(problems_with(place, ""), Contains(StartsWith(named)));
-    }
-    if (of.value("type", "") == "integer") {
-      EXPECT_THAT(problems_with(place, 2.5), Contains(StartsWith(named)));
-    }
-  });
+  for (const json& object : full_apps()) {
+    const auto problems_with = [&](const Place& place, const json& value) {
+      return decode(with(object, place.at, value)).problems;
+    };
+    for_each_setting(object, [&](const Place& place) {
+      const std::string named = place.path() + ":";
+      const auto& of = place.schema;
+      if (place.is_leaf()) {
+        EXPECT_THAT(problems_with(place, json::array()), Contains(StartsWith(named)));
+      }
+      if (of.contains("minimum")) {
+        EXPECT_THAT(problems_with(place, of["minimum"].get<int>() - 1), Contains(StartsWith(named)));
+        EXPECT_THAT(problems_with(place, of["minimum"]),
+                    Not(Contains(StartsWith(named + " must be a whole"))));
+      }
+      if (of.contains("maximum")) {
+        EXPECT_THAT(problems_with(place, of["maximum"].get<int>() + 1), Contains(StartsWith(named)));
+        EXPECT_THAT(problems_with(place, of["maximum"]),
+                    Not(Contains(StartsWith(named + " must be a whole"))));
+      }
+      if (of.contains("minLength")) {
+        EXPECT_THAT(problems_with(place, ""), Contains(StartsWith(named)));
+      }
+      if (of.value("type", "") == "integer") {
+        EXPECT_THAT(problems_with(place, 2.5), Contains(StartsWith(named)));
+      }
+    });
+  }
 }
 
 TEST(Schema, EnumsAreTheDecodersOwn) {
-  const json object = every_field();
   int found = 0;
-  for_each_setting(object, [&](const Place& place) {
-    if (!place.schema.contains("enum")) return;
-    ++found;
-    const std::string named = place.path() + ":";
-    for (const json& value : place.schema["enum"]) {
-      EXPECT_THAT(decode(with(object, place.at, value)).problems, Not(Contains(StartsWith(named))))
-          << value;
-    }
-    for (const json& value : {json("Other"), json(1), json("")}) {
-      EXPECT_THAT(decode(with(object, place.at, value)).problems, Contains(StartsWith(named)))
-          << value;
-    }
-  });
-  EXPECT_GE(found, 8);
+  for (const json& object : full_apps()) {
+    for_each_setting(object, [&](const Place& place) {
+      if (!place.schema.contains("enum")) return;
+      ++found;
+      const std::string named = place.path() + ":";
+      for (const json& value : place.schema["enum"]) {
+        EXPECT_THAT(decode(with(object, place.at, value)).problems, Not(Contains(StartsWith(named))))
+            << value;
+      }
+      for (const json& value : {json("Other"), json(1), json("")}) {
+        EXPECT_THAT(decode(with(object, place.at, value)).problems, Contains(StartsWith(named)))
+            << value;
+      }
+    });
+  }
+  EXPECT_GE(found, 15);
+}
+
+// By a rule of the schema rather than by `required`: the block that the type or the strategy names.
+bool is_required_by_rule(const json& parent, const std::string& path, const std::string& name) {
+  static const std::map<std::string, std::string> kBlocks{
+      {"Latency", "latency"},   {"CPU", "cpu"},       {"QueueLength", "queueLength"}, {"Prometheus", "prometheus"},
+      {"Canary", "canary"},     {"BlueGreen", "blueGreen"}};
+  const bool may_be_absent = path.starts_with("spec.rollout.analysis") && name != "prometheus";
+  const auto block = kBlocks.find(parent.value("type", parent.value("strategy", "")));
+  return !may_be_absent && block != kBlocks.end() && block->second == name;
 }
 
 TEST(Schema, WhatIsRequiredIsMissedByTheDecoderAndNothingElse) {
-  const json object = every_field();
-  const std::set<std::string> required_by_rules{"latency", "cpu", "queueLength", "prometheus"};
   int found = 0;
-  const auto check = [&](const Place& parent) {
-    if (!parent.schema.contains("properties")) return;
-    const auto required = parent.schema.value("required", std::vector<std::string>{});
-    for (const auto& [name, property] : parent.schema["properties"].items()) {
-      const Place place{property, parent.at / name};
-      if (!object.contains(place.at) || place.path().starts_with("spec.template.")) continue;
-      const bool is_required =
-          std::ranges::find(required, name) != required.end() || required_by_rules.contains(name);
-      found += is_required;
-      const auto problems = decode(without(object, place.at)).problems;
-      const auto named = Contains(StartsWith(place.path()));
-      if (is_required) {
-        EXPECT_THAT(problems, named);
-      } else {
-        EXPECT_THAT(problems, Not(named));
+  for (const json& object : full_apps()) {
+    const auto check = [&](const Place& parent) {
+      if (!parent.schema.contains("properties")) return;
+      const auto required = parent.schema.value("required", std::vector<std::string>{});
+      for (const auto& [name, property] : parent.schema["properties"].items()) {
+        const Place place{property, parent.at / name};
+        if (!object.contains(place.at) || place.path().starts_with("spec.template.")) continue;
+        const bool is_required = std::ranges::find(required, name) != required.end() ||
+                                 is_required_by_rule(object[parent.at], parent.path(), name);
+        found += is_required;
+        const auto problems = decode(without(object, place.at)).problems;
+        const auto named = Contains(StartsWith(place.path()));
+        if (is_required) {
+          EXPECT_THAT(problems, named);
+        } else {
+          EXPECT_THAT(problems, Not(named));
+        }
       }
-    }
-  };
-  check({schema()["properties"]["spec"], json::json_pointer{"/spec"}});
-  for_each_setting(object, check);
-  EXPECT_GE(found, 20);
+    };
+    check({schema()["properties"]["spec"], json::json_pointer{"/spec"}});
+    for_each_setting(object, check);
+  }
+  EXPECT_GE(found, 30);
 }
 
 TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
@@ -336,6 +365,34 @@ TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
                      .missing = "stale"}};
   status.last_decision = LastDecision{3, 5, "MetricAboveTarget", "3 -> 5", {"maxReplicas"}, time};
   status.last_scale_time = time;
+  const RevisionEvidence evidence{
+      .requests = 0.5, .errors = 0.5, .busy_seconds = 0.5, .cpu_seconds = 0.5, .buckets = {0.5}};
+  status.rollout = {.phase = RolloutPhase::kPaused,
+                    .revision = "abc",
+                    .started_at = time,
+                    .step = 1,
+                    .step_started_at = time,
+                    .weight = 10,
+                    .switched_at = time,
+                    .available_at = time,
+                    .pause_reason = "CanaryPause",
+                    .failure_reason = "AnalysisFailed",
+                    .failure_message = "errors",
+                    .failed_at = time,
+                    .analysis = {.measured_at = time,
+                                 .metrics = {{.name = "latency",
+                                              .value = "90ms",
+                                              .last = Verdict::kFailed,
+                                              .measurements = 1,
+                                              .successful = 1,
+                                              .failed = 1,
+                                              .inconclusive = 1,
+                                    .missing_in_a_row = 2}},
+                                 .bounds = {0.5},
+                                 .updated = evidence,
+                                 .stable = evidence,
+                                 .message = "latency is worse"},
+                    .message = "step 1 of 3"};
   status.conditions = {{"Ready", ConditionStatus::kTrue, 3, time, "AllReplicasReady", "all"}};
   status.history = {.recommendations = {{5, time, time}},
                     .scale_events = {{2, time}},
@@ -413,13 +470,13 @@ TEST(Schema, ScaleAndColumnsNameFieldsThatExist) {
     }
   }
   EXPECT_THAT(names,
-              testing::ElementsAre("Min", "Max", "Desired", "Ready", "Revision", "Reason", "Age"));
+              testing::ElementsAre("Min", "Max", "Desired", "Ready", "Revision", "Phase", "Weight", "Reason", "Age"));
 }
 
 TEST(Manifests, GoodOnesAndExamplesHaveNoProblems) {
   for (const char* directory : {"tests/manifests/valid", "examples"}) {
     for (const auto& path : manifests(directory))
-      EXPECT_THAT(decode(load(path)).problems, IsEmpty()) << path;
+      EXPECT_THAT(decode(load_app(path)).problems, IsEmpty()) << path;
   }
 }
 

@@ -59,6 +59,22 @@ std::vector<Field> SpecReader::list(const Field& field) {
   return elements;
 }
 
+std::vector<Field> SpecReader::list(const Field& field, std::size_t least, std::size_t most) {
+  std::vector<Field> elements = list(field);
+  const bool is_list = !field.is_set() || field.value.is_array();
+  if (is_list && (elements.size() < least || elements.size() > most)) {
+    wrong(field, fmt::format("must have {} to {} elements", least, most));
+  }
+  return elements;
+}
+
+bool SpecReader::is_block(const Field& field) {
+  if (field.is_set() && !field.value.is_object()) {
+    wrong(field, "must hold fields of its own, or be {}");
+  }
+  return field.value.is_object();
+}
+
 double SpecReader::positive(const Field& field) {
   const double value = quantity(field.value).value_or(0);
   if (!(value > 0)) wrong(field, "must be a quantity over 0 such as 100, \"0.5\" or \"500m\"");
@@ -71,6 +87,25 @@ double SpecReader::not_negative(const Field& field) {
   if (value >= 0) return value;
   wrong(field, "must be a quantity of at least 0 such as 5 or \"500m\"");
   return 0;
+}
+
+Range SpecReader::range(const Field& field) {
+  Range range;
+  if (field["atLeast"].is_set()) range.at_least = number(field["atLeast"], 0);
+  if (field["atMost"].is_set()) range.at_most = number(field["atMost"], 0);
+  if (range.at_least && range.at_most && *range.at_least > *range.at_most) {
+    wrong(field["atLeast"], "must not be greater than atMost: no value could ever be within them");
+  }
+  return range;
+}
+
+std::optional<WallTime> SpecReader::time(const Field& field) {
+  if (!field.is_set()) return std::nullopt;
+  if (field.value.is_string()) {
+    if (const auto time = parse_rfc3339(field.value.get_ref<const std::string&>())) return *time;
+  }
+  wrong(field, "must be a time such as 2026-01-31T12:00:00Z");
+  return std::nullopt;
 }
 
 IntOrPercent SpecReader::int_or_percent(const Field& field, IntOrPercent fallback,

@@ -41,10 +41,16 @@ class SpecReader {
   std::string words(const Field& field);
   // The elements; none where the field is something else than a list.
   std::vector<Field> list(const Field& field);
+  std::vector<Field> list(const Field& field, std::size_t least, std::size_t most);
+  // Whether there are fields in it; something else than an object is a mistake.
+  bool is_block(const Field& field);
   // A number over 0, given as a number or as a quantity's text.
   double positive(const Field& field);
   // The same from 0 on; 0 if absent.
   double not_negative(const Field& field);
+  // atLeast and atMost of it.
+  Range range(const Field& field);
+  std::optional<WallTime> time(const Field& field);
   IntOrPercent int_or_percent(const Field& field, IntOrPercent fallback, int max_percent);
 
   // No fallback: the field is required, and nullopt where it is wrong.

@@ -126,6 +126,7 @@ Result<Pod> decode_pod(const json& object) {
       } else if (reason == kDrainingReason || reason == kOutlierReason) {
         pod.set_aside_since = time(condition, "lastTransitionTime");
       }
+      pod.gate_reason = reason;
     }
     if (type == "ContainersReady") {
       pod.containers_ready = is_true;

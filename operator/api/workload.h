@@ -62,6 +62,7 @@ struct Pod {
   std::optional<WallTime> unready_since;  // When Ready was last said not to be so any more, or yet.
   bool warm = false;                   // The gate's condition is True.
   std::optional<WallTime> warm_since;  // When we opened it.
+  std::string gate_reason;             // Of the gate's condition; empty: there is none.
   std::optional<WallTime> set_aside_since;  // When we closed it though the pod was warm.
   bool returned = false;  // The gate was opened again on a pod that was set aside: Ready is not its first.
   std::optional<WallTime> draining_since;   // When it was chosen to go.

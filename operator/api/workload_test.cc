@@ -26,7 +26,7 @@ TEST(Pod, KeepsTheSliceThatTheOperatorUses) {
       "containerStatuses":[{"restartCount":2,"state":{"running":{}}},{"restartCount":1}],
       "conditions":[{"type":"PodScheduled","status":"True"},
         {"type":"ContainersReady","status":"True","lastTransitionTime":"2026-01-31T12:00:05Z"},
-        {"type":"scalableapp.io/warm","status":"True","lastTransitionTime":"2026-01-31T12:00:06Z"},
+        {"type":"scalableapp.io/warm","status":"True","reason":"WarmedUp","lastTransitionTime":"2026-01-31T12:00:06Z"},
         {"type":"Ready","status":"True","lastTransitionTime":"2026-01-31T12:00:06Z"}]}})"));
   ASSERT_TRUE(pod);
   const WallTime start = parse_rfc3339("2026-01-31T12:00:00Z").value();
@@ -45,6 +45,7 @@ TEST(Pod, KeepsTheSliceThatTheOperatorUses) {
                  .ready_since = start + seconds{6},
                  .warm = true,
                  .warm_since = start + seconds{6},
+                 .gate_reason = "WarmedUp",
                  .started_at = start,
                  .restart_count = 3,
                  .cpu_request_cores = 0.25};

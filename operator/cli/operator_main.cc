@@ -1,4 +1,5 @@
-// scalableapp-operator: flags, signals and the exit code; everything else is controller/manager.
+// scalableapp-operator: flags, signals and the exit code; everything else is controller/manager, or
+// controller/fail_open.
 
 #include <csignal>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "operator/cli/options.h"
+#include "operator/controller/fail_open.h"
 #include "operator/controller/manager.h"
 #include "operator/platform/log.h"
 
@@ -61,7 +63,8 @@ int main(int argc, char** argv) {
   });
   waiter.detach();
 
-  const auto ran = controller::run_manager(options.manager, stop.get_token());
+  const auto run = options.is_fail_open ? &controller::run_fail_open : &controller::run_manager;
+  const auto ran = run(options.manager, stop.get_token());
   if (!ran) {
     log_error("cannot run", {{"error", ran.error().message}});
     return 1;

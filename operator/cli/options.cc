@@ -1,5 +1,7 @@
 #include "operator/cli/options.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <functional>
 #include <vector>
@@ -9,6 +11,10 @@
 
 namespace scalableapp::cli {
 namespace {
+
+constexpr const char* kFailOpen = "fail-open";
+constexpr std::array kFailOpenFlags{"kubeconfig", "namespace", "lease-name", "lease-namespace",
+                                   "http-port",  "log-level", "log-format"};
 
 struct Flag {
   std::string name;
@@ -39,6 +45,14 @@ Result<void> set_choice(std::string& target, const std::string& name, const std:
               fmt::format("--{}={}: must be one of {}", name, value, fmt::join(choices, ", ")));
 }
 
+Result<void> set_flag(bool& target, const char* name, const std::string& value) {
+  if (value != "true" && value != "false") {
+    return fail(ErrorCode::kInvalid, fmt::format("--{}={}: must be true or false", name, value));
+  }
+  target = value == "true";
+  return {};
+}
+
 std::vector<Flag> flags_of(OperatorOptions& options) {
   auto& manager = options.manager;
   const auto text = [](std::string& target) {
@@ -60,13 +74,9 @@ std::vector<Flag> flags_of(OperatorOptions& options) {
          return {};
        }},
       {"leader-elect", "Lead by a Lease (default true); false for a single process.",
-       [&manager](const std::string& value) -> Result<void> {
-         if (value != "true" && value != "false") {
-           return fail(ErrorCode::kInvalid, fmt::format("--leader-elect={}: must be true or false", value));
-         }
-         manager.leader_election = value == "true";
-         return {};
-       }},
+       [&manager](const std::string& value) { return set_flag(manager.leader_election, "leader-elect", value); }},
+      {"watch-nodes", "Look at nodes, for zones and drains (default true); false without the right to list them.",
+       [&manager](const std::string& value) { return set_flag(manager.watch_nodes, "watch-nodes", value); }},
       {"lease-name", "Name of the Lease (default \"scalableapp-operator\"); processes with the same one take turns.", text(manager.lease_name)},
       {"lease-namespace", "Namespace of the Lease (default \"default\").", text(manager.lease_namespace)},
       {"identity", "Name of this process in the Lease; default: $POD_NAME, else host and process id.", text(manager.identity)},
@@ -91,12 +101,22 @@ Result<std::variant<OperatorOptions, PrintAndExit>> parse_options(std::span<cons
                                                                   const std::string& pod_name) {
   OperatorOptions options;
   options.manager.identity = pod_name;
-  const std::vector<Flag> flags = flags_of(options);
-  for (std::size_t at = 0; at < arguments.size(); ++at) {
+  options.is_fail_open = !arguments.empty() && arguments[0] == kFailOpen;
+  std::vector<Flag> flags = flags_of(options);
+  if (options.is_fail_open) {
+    std::erase_if(flags, [](const Flag& flag) { return std::ranges::count(kFailOpenFlags, flag.name) == 0; });
+  }
+  for (std::size_t at = options.is_fail_open ? 1 : 0; at < arguments.size(); ++at) {
     const std::string& argument = arguments[at];
     if (argument == "--help" || argument == "-h") {
       std::string help =
-          "Scales, warms and rolls out ScalableApps.\n\nUsage:\n  scalableapp-operator --prometheus-url=URL [flags]\n\nFlags:\n";
+          options.is_fail_open
+              ? "Opens the readiness gates of pods that ask for it while no operator leads.\n\n"
+                "Usage:\n  scalableapp-operator fail-open [flags]\n\nFlags:\n"
+              : "Scales, warms and rolls out ScalableApps.\n\nUsage:\n"
+                "  scalableapp-operator --prometheus-url=URL [flags]\n"
+                "  scalableapp-operator fail-open [flags]    stands in for it where readiness.failOpenSeconds is set\n\n"
+                "Flags:\n";
       for (const Flag& flag : flags) help += fmt::format("  --{:<17} {}\n", flag.name, flag.help);
       help += "  --version           Print the version.\n";
       return PrintAndExit{help};
@@ -121,7 +141,7 @@ Result<std::variant<OperatorOptions, PrintAndExit>> parse_options(std::span<cons
     }
     if (auto set = known->set(value); !set) return tl::unexpected(set.error());
   }
-  if (options.manager.prometheus_url.empty()) {
+  if (!options.is_fail_open && options.manager.prometheus_url.empty()) {
     return fail(ErrorCode::kInvalid, "--prometheus-url: must be set, e.g. http://prometheus.monitoring.svc:9090");
   }
   return options;

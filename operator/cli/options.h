@@ -11,6 +11,7 @@
 namespace scalableapp::cli {
 
 struct OperatorOptions {
+  bool is_fail_open = false;  // The command fail-open (controller/fail_open.h), which takes some of the flags only.
   controller::ManagerOptions manager;
   std::string log_level = "info";
   std::string log_format = "text";

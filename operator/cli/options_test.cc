@@ -50,6 +50,24 @@ TEST(Options, AWrongFlagIsNamedWithWhatItShouldBe) {
   }
 }
 
+TEST(Options, FailOpenTakesTheFlagsThatItHasUseFor) {
+  const auto parsed = parse({"fail-open", "--lease-name=second", "--namespace", "shop", "--http-port=0"});
+  ASSERT_TRUE(parsed);
+  const auto& options = std::get<OperatorOptions>(*parsed);
+  EXPECT_TRUE(options.is_fail_open);
+  EXPECT_EQ(options.manager.lease_name, "second");
+  EXPECT_EQ(options.manager.watch_namespace, "shop");
+  EXPECT_FALSE(std::get<OperatorOptions>(*parse({"--prometheus-url=http://p"})).is_fail_open);
+  for (const char* flag : {"--prometheus-url=http://p", "--workers=4", "--leader-elect=false"}) {
+    const auto refused = parse({"fail-open", flag});
+    ASSERT_FALSE(refused) << flag;
+    EXPECT_NE(refused.error().message.find("no such flag"), std::string::npos) << refused.error().message;
+  }
+  const auto help = parse({"fail-open", "--help"});
+  EXPECT_NE(std::get<PrintAndExit>(*help).text.find("--lease-name"), std::string::npos);
+  EXPECT_EQ(std::get<PrintAndExit>(*help).text.find("--workers"), std::string::npos);
+}
+
 TEST(Options, HelpListsEveryFlagAndVersionIsOneLine) {
   const auto help = parse({"--help"});
   ASSERT_TRUE(help);

@@ -13,7 +13,9 @@
 
 #include "operator/api/revision.h"
 #include "operator/controller/pod_writes.h"
+#include "operator/controller/rollout_look.h"
 #include "operator/controller/status.h"
+#include "operator/controller/warm_up_watch.h"
 #include "operator/metrics/details.h"
 #include "operator/metrics/promql.h"
 #include "operator/metrics/query.h"
@@ -32,6 +34,8 @@ constexpr std::size_t kDecisionsKept = 32;
 constexpr std::size_t kDecisionBytesKept = 48U << 10U;  // Of an app with many pods fewer are kept.
 constexpr const char* kWarmUpQueryId = "";  // No metric's name is empty.
 constexpr const char* kScaleManager = "scalableapp-operator-scale";
+// A request to Prometheus that fails is no break of a value that has to last.
+constexpr seconds kWarmUpValueLasts{10};
 // A new query is given so long before an app that runs already is told that a metric is missing:
 // a restart is no news.
 constexpr milliseconds kFirstAnswerPatience{5000};
@@ -45,42 +49,25 @@ constexpr milliseconds kFirstRetry{1000};
 constexpr milliseconds kSlowestRetry{60000};
 constexpr const char* kCreateError = "ReplicaSetCreateError";
 constexpr const char* kScaleError = "ReplicaSetScaleError";
+constexpr const char* kTrafficNotRouted = "TrafficNotRouted";
 
 std::string text_of(const api::ObjectKey& key) { return api::to_string(key); }
 
-// On its way out: nothing is expected of it any more.
-bool is_going(const api::Pod& pod) { return pod.terminating() || pod.draining(); }
-
-scaling::PodState to_state(const api::Pod& pod) {
+// has_load: of a revision that the app's traffic goes to.
+scaling::PodState to_state(const api::Pod& pod, bool has_load) {
   return {.name = pod.metadata.name,
           .serving = pod.ready && !is_going(pod),
           .containers_ready = pod.containers_ready,
           .terminating = is_going(pod),
           .finished = pod.finished(),
           .pending = pod.phase == "Pending",
-          .set_aside = pod.set_aside_since.has_value(),
+          .set_aside = pod.set_aside_since.has_value() || !has_load,
           .ready_since = pod.ready_since,
           .unready_since = pod.unready_since,
           // Unset: its Ready tells nothing of how long a new pod takes.
           .created = pod.returned ? std::nullopt : std::optional(pod.metadata.creation_time),
           .started_at = pod.started_at,
           .cpu_request_cores = pod.cpu_request_cores};
-}
-
-rollout::PodFacts to_facts(const api::Pod& pod) {
-  return {.name = pod.metadata.name,
-          .serving = pod.ready && !is_going(pod),
-          .ready_since = pod.ready_since,
-          .terminating = is_going(pod),
-          .trouble = pod.trouble,
-          .restart_count = pod.restart_count,
-          .created = pod.metadata.creation_time,
-          .unready_since = pod.unready_since};
-}
-
-std::string label_or_empty(const api::ObjectMeta& metadata, const char* name) {
-  const auto found = metadata.labels.find(name);
-  return found == metadata.labels.end() ? std::string{} : found->second;
 }
 
 kube::Event event_of(const api::ScalableApp& app, kube::EventType type, std::string reason, std::string message) {
@@ -110,25 +97,6 @@ std::optional<api::SizeChange> change_in_one_write(const rollout::RolloutPlan& p
   const auto* scale = std::get_if<rollout::ScaleReplicaSet>(&plan.actions[0]);
   if (scale == nullptr || scale->to != decision.replicas) return std::nullopt;
   return api::SizeChange{.time = *status.last_scale_time, .from = decision.from, .to = decision.replicas};
-}
-
-rollout::RevisionState to_revision(const api::ReplicaSet& replica_set, const Snapshot& snapshot) {
-  rollout::RevisionState revision{
-      .revision = label_or_empty(replica_set.metadata, api::kRevisionLabel),
-      .name = replica_set.metadata.name,
-      .uid = replica_set.metadata.uid,
-      .resource_version = replica_set.metadata.resource_version,
-      .spec_replicas = rollout::kept_replicas(replica_set, snapshot.pods),
-      .created = replica_set.metadata.creation_time,
-      .failure = replica_set.failure,
-      .failure_since = replica_set.failure_since};
-  for (const auto& pod : snapshot.pods) {
-    // A finished pod (evicted, say) will neither serve nor go by itself: its ReplicaSet counts it
-    // no more and has made another one.
-    if (pod->finished() || !api::is_controlled_by(pod->metadata, revision.uid)) continue;
-    revision.pods.push_back(to_facts(*pod));
-  }
-  return revision;
 }
 
 const std::string* revision_to_create(const rollout::RolloutPlan& plan) {
@@ -171,6 +139,7 @@ struct AppReconciler::Memory {
   WallTime observing_since{};
   PendingWrites pending;
   api::ScalingHistory history;      // Ahead of status.history, never behind it.
+  api::RolloutStatus rollout;       // Likewise, but by what was counted of requests only.
   api::ScalableAppStatus written;   // The status as we last wrote or first read it.
   std::string read_version;         // The app's resourceVersion when we last looked.
   WallTime last_status_write{};
@@ -182,6 +151,8 @@ struct AppReconciler::Memory {
   std::pair<std::int64_t, int> named{-1, 0};  // The generation and collision count they are of.
   std::int64_t subscribed_generation = -1;
   bool samples_warm_up = false;
+  std::vector<metrics::Query> of_analysis;
+  WarmUpWatch warm_up;
   MonotonicTime subscribed_at{};
   scaling::Foresight foresight;
   bool metrics_lost = false;        // As events told it.
@@ -199,6 +170,12 @@ struct AppReconciler::Memory {
     bool is_told = false;  // In status.
   };
   std::optional<Refusal> refusal;
+  TrafficMemory traffic;
+  std::string traffic_problem;  // As events and the condition tell it.
+  BudgetMemory budget;
+  std::string budget_reason;
+  std::string budget_problem;
+  std::string dearer_revision;  // To be told: what the updated revision's requests cost.
 
   // What /debug/decisions shows: the newest one is rendered only if asked for.
   struct Decided {
@@ -223,6 +200,7 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
     memory->uid = app.metadata.uid;
     memory->observing_since = parts_.clock.wall_now();
     memory->history = app.status.history;
+    memory->rollout = app.status.rollout;
     memory->written = app.status;
     memory->last_status_write = memory->observing_since;
     memory->metrics_lost = metrics_lost(app.status).value_or(false);
@@ -238,6 +216,7 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
   if (is_news && !memory->pending.has_written_app() && !(memory->written == app.status)) {
     memory->written = app.status;
     memory->history = app.status.history;
+    memory->rollout = app.status.rollout;
     memory->owes_status = false;
   }
   return memory;
@@ -252,6 +231,7 @@ void AppReconciler::forget_all() {
 void AppReconciler::unsubscribe(const api::ObjectKey& key) {
   parts_.metrics.unsubscribe(key);
   if (parts_.load_history != nullptr) parts_.load_history->unsubscribe(key);
+  if (parts_.probes != nullptr) parts_.probes->unsubscribe(key);
 }
 
 void AppReconciler::forget(const api::ObjectKey& key) {
@@ -281,16 +261,19 @@ Result<std::string> AppReconciler::decisions_json(const api::ObjectKey& key) con
   return fmt::format("[{}]\n", text);
 }
 
-void AppReconciler::subscribe_metrics(const Snapshot& snapshot, Memory& memory) {
+void AppReconciler::subscribe_metrics(const Snapshot& snapshot, const rollout::RolloutInput& input, Memory& memory) {
   const api::ScalableApp& app = *snapshot.app;
-  const bool warm_up = std::ranges::any_of(snapshot.pods, [&](const auto& pod) {
-    return rollout::awaits_warm_up_value(app.spec.readiness, *pod);
-  });
-  if (memory.subscribed_generation == app.metadata.generation &&
-      memory.samples_warm_up == warm_up) {
+  memory.warm_up.follow(app, snapshot.pods, parts_.probes);
+  const auto& readiness = app.spec.readiness;
+  const bool warm_up =
+      readiness.warm_up && !readiness.warm_up->query.empty() &&
+      std::ranges::any_of(snapshot.pods, [&](const auto& pod) { return rollout::awaits_warm_up(readiness, *pod); });
+  const api::ObjectKey key = app.metadata.key();
+  std::vector<metrics::Query> of_analysis = analysis_queries(input, key);
+  if (memory.subscribed_generation == app.metadata.generation && memory.samples_warm_up == warm_up &&
+      memory.of_analysis == of_analysis) {
     return;
   }
-  const api::ObjectKey key = app.metadata.key();
   std::vector<metrics::Query> queries;
   for (const auto& metric : app.spec.metrics) {
     queries.push_back(metrics::query_of(metric, key, app.spec.interval_seconds));
@@ -303,7 +286,9 @@ void AppReconciler::subscribe_metrics(const Snapshot& snapshot, Memory& memory) 
                        .interval = seconds{1},
                        .per_pod = true});
   }
+  queries.insert(queries.end(), of_analysis.begin(), of_analysis.end());
   parts_.metrics.subscribe(key, queries);
+  memory.of_analysis = std::move(of_analysis);
   if (memory.subscribed_generation != app.metadata.generation) {
     memory.subscribed_at = parts_.clock.monotonic_now();
     if (parts_.load_history != nullptr) {
@@ -351,6 +336,7 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
     if (ours) snapshot.pods.push_back(std::move(pod));
   }
   snapshot.pods = memory.pending.overlay(std::move(snapshot.pods), parts_.clock.monotonic_now());
+  snapshot.topology = topology_of(snapshot.pods, parts_.nodes);
 
   const api::ScalableAppSpec& spec = snapshot.app->spec;
   for (const auto& metric : spec.metrics) {
@@ -359,12 +345,13 @@ Snapshot AppReconciler::observe(std::shared_ptr<const api::ScalableApp> app, Mem
     snapshot.readings.push_back(metrics::to_reading(metric, latest));
     metrics::add_details(metric, [&](const std::string& id) { return parts_.metrics.latest(key, id); }, snapshot.readings.back());
   }
-  if (spec.readiness.warm_up) {
-    const auto latest = parts_.metrics.latest(key, kWarmUpQueryId);
-    if (latest && !latest->error && latest->age <= seconds{10}) {
-      for (const auto& sample : latest->samples) snapshot.warm_up_values[sample.pod] = sample.value;
-    }
+  std::map<std::string, double> warm_up_values;
+  const auto warm_up = parts_.metrics.latest(key, kWarmUpQueryId);
+  if (warm_up && warm_up->age <= kWarmUpValueLasts) {
+    for (const auto& sample : warm_up->samples) warm_up_values[sample.pod] = sample.value;
   }
+  snapshot.warm_up =
+      memory.warm_up.look(parts_.clock.monotonic_now(), *snapshot.app, snapshot.pods, warm_up_values, parts_.probes);
   snapshot.status = &memory.written;
   const std::pair named{snapshot.app->metadata.generation, memory.written.collision_count};
   if (memory.named != named) {
@@ -522,6 +509,68 @@ Result<void> AppReconciler::act(const Snapshot& snapshot, const rollout::Rollout
   return {};
 }
 
+// Where traffic goes. What is missing for it is told once.
+Result<TrafficState> AppReconciler::route(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory) {
+  const api::ScalableApp& app = *snapshot.app;
+  if (app.spec.paused || app.spec.dry_run) return TrafficState{};
+  auto state = route_traffic(parts_.client, parts_.clock.monotonic_now(), app, plan.routing, memory.traffic);
+  if (!state) return state;
+  if (std::exchange(memory.traffic_problem, state->problem) != state->problem) {
+    if (!state->problem.empty()) warn(app, kTrafficNotRouted, state->problem);
+    state->next = kSoonest;  // For the condition.
+  }
+  return state;
+}
+
+Result<BudgetState> AppReconciler::keep_budget(const Snapshot& snapshot, int desired, Memory& memory) {
+  const api::ScalableApp& app = *snapshot.app;
+  if (app.spec.dry_run) return BudgetState{};
+  auto state = keep_disruption_budget(parts_.client, parts_.clock.monotonic_now(), app, desired, memory.budget);
+  if (!state) return state;
+  if (std::exchange(memory.budget_problem, state->problem) != state->problem) {
+    if (!state->problem.empty()) warn(app, state->reason, state->problem);
+    memory.budget_reason = state->reason;
+    state->next = kSoonest;  // For the condition.
+  }
+  return state;
+}
+
+// What is to be told beside the count and the progress: traffic that follows, a budget, as much capacity as before.
+void AppReconciler::add_rollout_conditions(WallTime now, const rollout::RolloutInput& input, Memory& memory,
+                                           api::ScalableAppStatus& status) {
+  const auto add = [&](api::Condition condition) {
+    condition.observed_generation = status.observed_generation;
+    condition.last_transition_time = now;
+    api::set_condition(status.conditions, std::move(condition));
+  };
+  if (!(traffic_targets(input.spec.rollout) == TrafficTargets{})) {
+    const bool is_routed = memory.traffic_problem.empty();
+    add({.type = "TrafficRouted",
+         .status = is_routed ? api::ConditionStatus::kTrue : api::ConditionStatus::kFalse,
+         .reason = is_routed ? "Routed" : kTrafficNotRouted,
+         .message = is_routed ? "the Services of spec.rollout select the revisions that they should" : memory.traffic_problem});
+  } else {
+    std::erase_if(status.conditions, [](const auto& condition) { return condition.type == "TrafficRouted"; });
+  }
+  if (!memory.budget_problem.empty()) {
+    add({.type = "DisruptionBudgetKept",
+         .status = api::ConditionStatus::kFalse,
+         .reason = memory.budget_reason,
+         .message = memory.budget_problem});
+  } else {
+    std::erase_if(status.conditions, [](const auto& condition) { return condition.type == "DisruptionBudgetKept"; });
+  }
+  if (auto capacity = capacity_condition(input, status.desired_replicas)) {
+    const auto* before = api::find_condition(status.conditions, capacity->type);
+    if (capacity->status == api::ConditionStatus::kFalse && (before == nullptr || before->reason != capacity->reason)) {
+      memory.dearer_revision = capacity->message;
+    }
+    add(std::move(*capacity));
+  } else if (input.state.phase == api::RolloutPhase::kHealthy) {
+    std::erase_if(status.conditions, [](const auto& condition) { return condition.type == "RevisionCapacity"; });
+  }
+}
+
 // Whether a status that is due waits a little longer because other apps wait for their turn.
 bool AppReconciler::makes_way(Memory& memory) {
   if (!parts_.is_behind || !parts_.is_behind()) return false;
@@ -613,6 +662,16 @@ void AppReconciler::announce(WallTime now, const Snapshot& snapshot, const rollo
     }
     memory.progress_reason = plan.progressing.reason;
   }
+  if (const std::string news = std::exchange(memory.dearer_revision, {}); !news.empty()) {
+    warn(app, "RevisionNeedsMoreCapacity", news);
+  }
+  for (const rollout::Note& told : plan.notes) {
+    if (told.is_warning) {
+      warn(app, told.reason, told.message);
+    } else {
+      note(app, told.reason, told.message);
+    }
+  }
 
   std::lock_guard lock(memory.records_mutex);
   const bool same = memory.latest && memory.latest->decision.from == decision.from &&
@@ -657,7 +716,9 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     if (pods.error) return tl::unexpected(*pods.error);
     return pods.next;
   }
-  subscribe_metrics(snapshot, *memory);
+  rollout::RolloutInput input = rollout_input(
+      snapshot, memory->rollout, memory->refusal && memory->refusal->revision == snapshot.updated_revision);
+  subscribe_metrics(snapshot, input, *memory);
   // Each interval's samples wake the app; the timer is for when they do not come.
   const milliseconds interval = seconds{app->spec.interval_seconds};
   milliseconds next = app->spec.metrics.empty() ? interval : 3 * interval;
@@ -669,26 +730,25 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     return std::min(next, pods.next);
   }
   for (const auto& replica_set : snapshot.replica_sets) {
-    if (label_or_empty(replica_set->metadata, api::kRevisionLabel) == snapshot.updated_revision &&
+    if (revision_of(replica_set->metadata) == snapshot.updated_revision &&
         !replica_set->template_hash.empty() && replica_set->template_hash != memory->template_hash) {
       if (auto done = avoid_collision(snapshot, *memory); !done) return tl::unexpected(done.error());
     }
   }
 
   // --- decide -------------------------------------------------------------------------------------
-  rollout::RolloutInput input{.spec = app->spec,
-                              .updated_revision = snapshot.updated_revision,
-                              .current_revision = memory->written.current_revision,
-                              .is_refused = memory->refusal && memory->refusal->revision == snapshot.updated_revision};
+  if (const auto measurement = new_measurement(
+          now, snapshot, input, memory->history, [&](const std::string& id) { return parts_.metrics.latest(key, id); })) {
+    input.state.analysis = rollout::measure(analysis_of(app->spec), *measurement, std::move(input.state.analysis));
+  }
   scaling::Observation observation{.readings = snapshot.readings,
                                    .observing_since = memory->observing_since};
-  for (const auto& replica_set : snapshot.replica_sets) {
-    observation.current_replicas += replica_set->spec_replicas;
-    input.revisions.push_back(to_revision(*replica_set, snapshot));
+  for (const auto& replica_set : snapshot.replica_sets) observation.current_replicas += replica_set->spec_replicas;
+  for (const auto& pod : snapshot.pods) {
+    observation.pods.push_back(to_state(*pod, rollout::carries_load(input, revision_of(pod->metadata))));
   }
-  for (const auto& pod : snapshot.pods) observation.pods.push_back(to_state(*pod));
   observation.revision = memory->written.current_revision;
-  observation.rollout_in_flight = rollout::in_flight(input);
+  observation.rollout_in_flight = rollout::holds_scale_down(now, input);
   // The app's size is what was last asked for: ReplicaSets may hold a surge, or less than it. Of an app that is paused
   // before it ever ran anything it is what it is given (kubectl scalableapp adopt).
   const bool is_given = app->spec.paused && memory->written.current_revision.empty();
@@ -700,6 +760,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   api::ScalingHistory before = std::exchange(memory->history, decision.history);
   memory->history.scale_events = before.scale_events;  // Until the change is made.
   input.desired_replicas = decision.replicas;
+  input.in_burst = decision.in_burst;
   rollout::RolloutPlan plan = rollout::plan(now, input);
   const std::string* to_create = revision_to_create(plan);
   if (memory->refusal && (to_create == nullptr || *to_create != memory->refusal->revision)) {
@@ -717,14 +778,15 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   rollout::ScaleDownPlan scale_down;
   if (!app->spec.paused && !app->spec.dry_run) {
     scale_down = rollout::plan_scale_down(now, seconds{app->spec.drain_seconds}, snapshot.replica_sets, snapshot.pods,
-                                          loads_of(snapshot), plan.actions);
+                                          loads_of(snapshot), snapshot.topology, plan.actions);
     plan.actions = std::move(scale_down.actions);
   }
   const auto ejects = look_at_outliers(snapshot, decision.outliers, *memory);
   pods.release(scale_down.releases);
 
   // --- report, and act ----------------------------------------------------------------------------
-  const api::ScalableAppStatus status = build_status(now, snapshot, decision, plan, schedule_problems);
+  api::ScalableAppStatus status = build_status(now, snapshot, decision, plan, schedule_problems);
+  add_rollout_conditions(now, input, *memory, status);
   const auto change = change_in_one_write(plan, !scale_down.marks.empty(), decision, status);
   Result<milliseconds> next_write = milliseconds::max();
   if (change) {
@@ -737,10 +799,13 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     memory->owes_status = true;
     memory->taken_over = change->time;
   } else {
-    const bool may_wait = plan.actions.empty() && decision.replicas == decision.from;
+    // What the plan goes by next must be known to whoever comes after us.
+    const bool may_wait = plan.actions.empty() && decision.replicas == decision.from &&
+                          same_course(plan.state, memory->written.rollout);
     next_write = write_status(*app, status, *memory, may_wait ? Urgency::kMakesWay : Urgency::kAtOnce);
     if (!next_write) return next_write;
   }
+  if (same_course(plan.state, memory->written.rollout)) memory->rollout = plan.state;
   memory->history.scale_events = decision.history.scale_events;
   const std::array shown{status.desired_replicas, status.ready_replicas, status.warming_replicas};
   if (shown != memory->shown) {
@@ -758,6 +823,11 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   announce(now, snapshot, plan, std::move(observation), std::move(before), std::move(decision), *memory);
 
+  const auto traffic = route(snapshot, plan, *memory);
+  if (!traffic || !traffic->problem.empty()) {
+    scale_down.marks.clear();
+    drop_scale_downs(plan.actions);
+  }
   if (!pods.set_aside(scale_down.marks, ejects)) drop_scale_downs(plan.actions);
   if (change) {
     next_write = write_status(*app, status, *memory, Urgency::kMakesWay);
@@ -765,6 +835,10 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   } else if (auto done = act(snapshot, plan, *memory); !done) {
     return tl::unexpected(done.error());
   }
+  if (!traffic) return tl::unexpected(traffic.error());
+  const auto budget = keep_budget(snapshot, status.desired_replicas, *memory);
+  if (!budget) return tl::unexpected(budget.error());
+  pods.tell_waits();
   if (pods.error) return tl::unexpected(*pods.error);
   if (memory->refusal) {
     const auto wait = memory->refusal->retry_at - parts_.clock.monotonic_now();
@@ -774,7 +848,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   if (plan.next_check) next = std::min(next, from_now(now, *plan.next_check));
   if (scale_down.next_check) next = std::min(next, from_now(now, *scale_down.next_check));
-  next = std::min(next, pods.next);
+  next = std::min({next, pods.next, traffic->next, budget->next});
   return std::min(next, std::max(kSoonest, *next_write));
 }
 

@@ -5,9 +5,10 @@
 //   3 decide    scaling::decide -> how many; rollout::plan -> of which revision, in which steps;
 //               rollout::plan_scale_down -> which pods; those that are needed after all serve at once
 //   4 report    status (only when it says something new), then events, metrics, one log line
-//   5 act       pods that are to go, and outliers, leave service; then the plan's actions in order; the first error ends the step and is retried, save a new
-//               ReplicaSet that the API server refuses: that is told and tried again later, the
-//               rest goes on
+//   5 act       pods that are to go, and outliers, leave service; Services send traffic where the rollout says;
+//               then the plan's actions in order, and the disruption budget; the first error ends the step and is
+//               retried, save a new ReplicaSet that the API server refuses: that is told and tried again later,
+//               the rest goes on; while traffic is not where it should be no pod is taken away
 //
 // Level-based and idempotent: killed after any write, the next run finds the world and goes on.
 // status.desiredReplicas is the app's size. In a rollout it is written, with the scale event, before
@@ -29,8 +30,11 @@
 #include <string>
 #include <vector>
 
+#include "operator/controller/disruption_budget.h"
 #include "operator/controller/pending_writes.h"
 #include "operator/controller/snapshot.h"
+#include "operator/controller/traffic.h"
+#include "operator/controller/warm_up_prober.h"
 #include "operator/kube/client.h"
 #include "operator/kube/event_recorder.h"
 #include "operator/kube/store.h"
@@ -57,10 +61,14 @@ class AppReconciler {
     metrics::MetricSource& metrics;
     kube::EventRecorder& events;
     metrics::Exporter& exporter;
+    // Where pods are; null: not known.
+    const kube::Store<api::Node>* nodes = nullptr;
     // What forecasts are made from; null: the newest samples only.
     metrics::LoadHistory* load_history = nullptr;
     // Whether other apps wait for a worker; none: they never do.
     std::function<bool()> is_behind = {};
+    // Asks pods whether they are warm; null: none are, and those that are to be asked stay cold.
+    WarmUpProbes* probes = nullptr;
   };
   static constexpr milliseconds kStatusPatience{3000};
   explicit AppReconciler(Parts parts) : parts_(parts) {}
@@ -79,12 +87,16 @@ class AppReconciler {
   struct Memory;
   std::shared_ptr<Memory> memory_of(const api::ScalableApp& app);
   Snapshot observe(std::shared_ptr<const api::ScalableApp> app, Memory& memory);
-  void subscribe_metrics(const Snapshot& snapshot, Memory& memory);
+  void subscribe_metrics(const Snapshot& snapshot, const rollout::RolloutInput& input, Memory& memory);
   void unsubscribe(const api::ObjectKey& key);
   std::vector<std::string> foresee(const Snapshot& snapshot, WallTime now, Memory& memory,
                                    scaling::Observation& observation);
   std::vector<rollout::Eject> look_at_outliers(const Snapshot& snapshot, const std::vector<scaling::Outlier>& outliers,
                                                Memory& memory);
+  Result<TrafficState> route(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory);
+  Result<BudgetState> keep_budget(const Snapshot& snapshot, int desired, Memory& memory);
+  void add_rollout_conditions(WallTime now, const rollout::RolloutInput& input, Memory& memory,
+                              api::ScalableAppStatus& status);
   Result<void> avoid_collision(const Snapshot& snapshot, Memory& memory);
   void take_over_size(const Snapshot& snapshot, Memory& memory);
   Result<void> act(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory,

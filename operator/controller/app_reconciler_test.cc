@@ -8,166 +8,17 @@
 #include <random>
 
 #include "operator/api/revision.h"
+#include "operator/controller/test_world.h"
 #include "operator/platform/log.h"
-#include "tests/support/fake_cluster.h"
-#include "tests/support/fake_event_recorder.h"
 
 namespace scalableapp::controller {
 namespace {
 
-using kube::Died;
 using kube::Fault;
 using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-const api::ObjectKey kWeb{"demo", "web"};
-
-class FakeMetrics final : public metrics::MetricSource {
- public:
-  void subscribe(const api::ObjectKey&, const std::vector<metrics::Query>& queries) override {
-    ++subscriptions;
-    asked = queries;
-  }
-  void unsubscribe(const api::ObjectKey&) override { asked.clear(); }
-  std::optional<metrics::QueryResult> latest(const api::ObjectKey&,
-                                             const std::string& id) const override {
-    const auto found = answers.find(id);
-    if (found == answers.end()) return std::nullopt;
-    return found->second;
-  }
-  void set(const std::string& id, double value, std::string pod = {}) {
-    answers[id] = {.samples = {{.value = value, .pod = std::move(pod)}}, .age = seconds{1}};
-  }
-  void lose(const std::string& id) {
-    answers[id] = {.error = Error{ErrorCode::kUnavailable, "Prometheus: connection refused", {}}};
-  }
-
-  std::map<std::string, metrics::QueryResult> answers;
-  std::vector<metrics::Query> asked;
-  int subscriptions = 0;
-};
-
-// An app of 2 to 20 replicas whose metric "needed" says how many it needs, +4 or double in 15 s.
-json web_spec(const char* image = "v1") {
-  return json::parse(fmt::format(R"({{
-    "replicas":{{"min":2,"max":20}},
-    "metrics":[{{"name":"needed","type":"Prometheus",
-      "prometheus":{{"query":"jobs","target":{{"type":"AverageValue","value":1}}}}}}],
-    "behavior":{{"scaleDown":{{"stabilizationWindowSeconds":0}}}},
-    "rollout":{{"maxSurge":1,"maxUnavailable":0}},
-    "template":{{"metadata":{{"labels":{{"team":"shop"}}}},
-                 "spec":{{"containers":[{{"name":"c","image":"{}"}}]}}}}}})",
-                                 image));
-}
-
-// The operator of one app and the world it lives in.
-struct World {
-  World() { restart(); }
-
-  void restart() {
-    reconciler = std::make_unique<AppReconciler>(
-        AppReconciler::Parts{.clock = clock,
-                             .client = cluster,
-                             .apps = cluster.apps,
-                             .replica_sets = cluster.replica_sets,
-                             .pods = cluster.pods,
-                             .metrics = metrics,
-                             .events = events,
-                             .exporter = exporter,
-                             .is_behind = [this] { return others_wait; }});
-  }
-  // A process that dies is followed by a new one.
-  Result<milliseconds> reconcile() {
-    try {
-      return reconciler->reconcile(kWeb);
-    } catch (const Died&) {
-      restart();
-      return fail(ErrorCode::kCancelled, "died");
-    }
-  }
-  void run(int for_seconds, milliseconds step = milliseconds{1000}) {
-    for (milliseconds t{0}; t < seconds{for_seconds}; t += step) {
-      clock.advance(step);
-      cluster.tick();
-      lowest = std::min(lowest, cluster.serving());
-      (void)reconcile();
-      most_asked = std::max(most_asked, asked() - draining());
-    }
-  }
-  // The app with two warm pods at rest.
-  void settle(json spec = web_spec()) {
-    metrics.set("needed", 2);
-    cluster.put_app(kWeb, std::move(spec));
-    run(15);
-    ASSERT_EQ(cluster.serving(), 2);
-    cluster.writes.clear();
-    seen_events = events.events().size();
-  }
-  // Every pod answers the warm-up query with 1.
-  void warm_up() {
-    metrics.answers[""] = {.age = seconds{1}};
-    for (const auto& pod : cluster.all(kube::kPods)) {
-      metrics.answers[""].samples.push_back({.value = 1, .pod = pod["metadata"]["name"]});
-    }
-  }
-  std::vector<std::string> new_events() {
-    const auto all = events.events();
-    std::vector<std::string> fresh(all.begin() + static_cast<std::ptrdiff_t>(seen_events), all.end());
-    seen_events = all.size();
-    return fresh;
-  }
-  // Sum of spec.replicas.
-  int asked() const {
-    int sum = 0;
-    for (const auto& object : cluster.all(kube::kReplicaSets)) {
-      if (object["metadata"]["labels"].contains(api::kAppLabel)) sum += object["spec"]["replicas"].get<int>();
-    }
-    return sum;
-  }
-  static bool is_draining(const json& pod) {
-    return pod["metadata"].value("annotations", json::object()).contains(api::kDrainingSinceAnnotation);
-  }
-  // Of those asked for, pods that are marked to go.
-  int draining() const {
-    int sum = 0;
-    for (const auto& replica_set : cluster.all(kube::kReplicaSets)) {
-      int live = 0, marked = 0;
-      for (const auto& pod : cluster.all(kube::kPods)) {
-        if (pod["metadata"]["ownerReferences"][0]["uid"] != replica_set["metadata"]["uid"] ||
-            pod["metadata"].contains("deletionTimestamp")) {
-          continue;
-        }
-        ++live;
-        marked += is_draining(pod);
-      }
-      sum += std::max(0, marked - std::max(0, live - replica_set["spec"]["replicas"].get<int>()));
-    }
-    return sum;
-  }
-  api::ScalableAppStatus status() const {
-    return api::decode_scalable_app(cluster.at(kube::kScalableApps, kWeb))->status;
-  }
-  const api::Condition& condition(const char* type) const {
-    static api::Condition none;
-    static api::ScalableAppStatus now;
-    now = status();
-    const auto* found = api::find_condition(now.conditions, type);
-    return found == nullptr ? none : *found;
-  }
-
-  FakeClock clock;
-  kube::FakeCluster cluster{clock};
-  FakeMetrics metrics;
-  kube::FakeEventRecorder events;
-  metrics::Exporter exporter;
-  std::unique_ptr<AppReconciler> reconciler;
-  bool others_wait = false;
-  int lowest = 1000;
-  int most_asked = 0;
-  std::size_t seen_events = 0;
-};
 
 class AppReconcilerTest : public testing::Test, protected World {};
 
@@ -189,7 +40,7 @@ TEST_F(AppReconcilerTest, ANewAppGetsOneReplicaSetOfItsMinimumAndTwoWrites) {
   EXPECT_EQ(replica_set["metadata"]["ownerReferences"][0]["uid"],
             cluster.at(kube::kScalableApps, kWeb)["metadata"]["uid"]);
   EXPECT_TRUE(replica_set["metadata"]["ownerReferences"][0]["controller"]);
-  EXPECT_THAT(events.events(), ElementsAre(HasSubstr("Normal ScaledUp web: 0 -> 2"),
+  EXPECT_THAT(events.events(), ElementsAre(HasSubstr("Normal ScaledUp web: 0 -> 2"), HasSubstr("RolloutStarted"),
                                            HasSubstr("Normal ReplicaSetCreated web")));
 }
 
@@ -356,6 +207,109 @@ TEST_F(AppReconcilerTest, AWarmUpQueryOpensTheGateAndIsAskedOnlyWhileAPodIsCold)
   run(3);
   EXPECT_EQ(cluster.serving(), 2);
   EXPECT_EQ(metrics.asked.size(), 1u);
+}
+
+TEST_F(AppReconcilerTest, APodThatWaitsForLongSaysWhyInOneWrite) {
+  json spec = web_spec();
+  spec["readiness"] = {{"minWarmSeconds", 10}};
+  metrics.set("needed", 2);
+  cluster.put_app(kWeb, spec);
+  run(6);
+  EXPECT_EQ(cluster.writes_of("patch pods"), 2);
+  for (const json& pod : cluster.all(kube::kPods)) {
+    const json& condition = pod["status"]["conditions"].back();
+    EXPECT_EQ(condition["type"], api::kWarmGate);
+    EXPECT_EQ(condition["reason"], "WarmingUp");
+  }
+  run(10);
+  EXPECT_EQ(cluster.writes_of("patch pods"), 4);
+  EXPECT_EQ(cluster.serving(), 2);
+}
+
+TEST_F(AppReconcilerTest, WhyAPodWaitsIsSaidAfterEverythingElseAndItsErrorHoldsUpNothing) {
+  json spec = web_spec();
+  spec["readiness"] = {{"minWarmSeconds", 10}};
+  settle(spec);
+  metrics.set("needed", 4);
+  cluster.fault = [](const std::string& write) { return write.starts_with("patch") ? Fault::kServerError : Fault::kNone; };
+  run(2);
+  metrics.set("needed", 6);
+  clock.advance(seconds{1});
+  cluster.tick();
+  cluster.writes.clear();
+  EXPECT_TRUE(reconcile());
+  ASSERT_GE(cluster.writes.size(), 3u);
+  EXPECT_THAT(cluster.writes.front(), HasSubstr("apply replicasets"));
+  EXPECT_THAT(cluster.writes.back(), HasSubstr("patch pods"));
+}
+
+TEST_F(AppReconcilerTest, AValueHasToBeGoodForSecondsAndAnOutageOfPrometheusIsNoBreak) {
+  json spec = web_spec();
+  spec["readiness"] = {{"warmUp", {{"query", "warmth"}, {"atLeast", 1}, {"forSeconds", 10}}}};
+  metrics.set("needed", 2);
+  cluster.put_app(kWeb, spec);
+  run(3);
+  warm_up();
+  run(5);
+  metrics.answers[""].error = Error{ErrorCode::kUnavailable, "Prometheus: connection refused", {}};
+  run(4);
+  EXPECT_EQ(cluster.serving(), 0);
+  metrics.answers[""].error.reset();
+  run(3);
+  EXPECT_EQ(cluster.serving(), 2);
+}
+
+TEST_F(AppReconcilerTest, ANewProcessCountsAnewHowLongAValueHasBeenGood) {
+  json spec = web_spec();
+  spec["readiness"] = {{"warmUp", {{"query", "warmth"}, {"atLeast", 1}, {"forSeconds", 10}}}};
+  metrics.set("needed", 2);
+  cluster.put_app(kWeb, spec);
+  run(3);
+  warm_up();
+  run(8);
+  restart();
+  run(9);
+  EXPECT_EQ(cluster.serving(), 0);
+  run(4);
+  EXPECT_EQ(cluster.serving(), 2);
+}
+
+TEST_F(AppReconcilerTest, PodsAreProbedFromWhenTheirContainersAreReadyUntilTheyAreWarm) {
+  cluster.pod_ip = "10.0.0.7";
+  json spec = web_spec();
+  spec["readiness"] = {{"warmUp", {{"httpGet", {{"path", "/warm"}, {"port", 8080}}}}}};
+  metrics.set("needed", 2);
+  cluster.put_app(kWeb, spec);
+  run(2);
+  EXPECT_THAT(probes.asked, IsEmpty());
+  run(3);
+  ASSERT_EQ(probes.asked.size(), 2u);
+  EXPECT_EQ(probes.asked[0].probe.address, "10.0.0.7");
+  probes.failures = {{probes.asked[0].id, ""}, {probes.asked[1].id, "HTTP 503"}};
+  run(2);
+  EXPECT_EQ(cluster.serving(), 1);
+  ASSERT_EQ(probes.asked.size(), 1u);
+  probes.failures[probes.asked[0].id] = "";
+  run(2);
+  EXPECT_EQ(cluster.serving(), 2);
+  EXPECT_THAT(probes.asked, IsEmpty());
+  EXPECT_EQ(metrics.asked.size(), 1u) << "there is no query to ask";
+}
+
+TEST_F(AppReconcilerTest, SlowStartOpensTheGatesOfABurstOneAfterTheOtherAlsoByANewProcess) {
+  json spec = web_spec();
+  spec["readiness"] = {{"slowStart", {{"maxPercent", 25}, {"intervalSeconds", 10}}}};
+  settle(spec);
+  metrics.set("needed", 6);
+  run(10);
+  EXPECT_EQ(cluster.serving(), 3);
+  restart();
+  run(2);
+  EXPECT_EQ(cluster.serving(), 3);
+  run(8);
+  EXPECT_EQ(cluster.serving(), 4);
+  run(20);
+  EXPECT_EQ(cluster.serving(), 6);
 }
 
 TEST_F(AppReconcilerTest, AMetricMayBeCalledWarmUpToo) {
@@ -951,7 +905,7 @@ TEST_F(AppReconcilerTest, DuringARolloutTheAppScalesUpButNotDown) {
   settle();
   metrics.set("needed", 4);
   run(20);
-  cluster.crashing_image = "v2";
+  cluster.slow_image = "v2";
   cluster.put_app(kWeb, web_spec("v2"));
   run(5);
   metrics.set("needed", 8);
@@ -961,7 +915,7 @@ TEST_F(AppReconcilerTest, DuringARolloutTheAppScalesUpButNotDown) {
   metrics.set("needed", 2);
   run(30);
   EXPECT_EQ(status().desired_replicas, 8);
-  cluster.crashing_image.clear();
+  cluster.slow_image.clear();
   run(60);
   EXPECT_EQ(status().desired_replicas, 2);
   EXPECT_EQ(cluster.serving(), 2);
@@ -970,6 +924,7 @@ TEST_F(AppReconcilerTest, DuringARolloutTheAppScalesUpButNotDown) {
 TEST_F(AppReconcilerTest, AStuckRolloutSaysWhyAndKeepsServing) {
   json spec = web_spec();
   spec["rollout"]["progressDeadlineSeconds"] = 20;
+  spec["rollout"]["rollback"] = "Manual";
   settle(spec);
   cluster.crashing_image = "v2";
   spec["template"]["spec"]["containers"][0]["image"] = "v2";
@@ -981,7 +936,7 @@ TEST_F(AppReconcilerTest, AStuckRolloutSaysWhyAndKeepsServing) {
   EXPECT_THAT(condition("Progressing").message, HasSubstr("CrashLoopBackOff"));
   const auto told = new_events();
   EXPECT_EQ(std::ranges::count_if(told, [](const auto& event) {
-              return event.find("ProgressDeadlineExceeded") != std::string::npos;
+              return event.find("Warning CrashLoop") != std::string::npos;
             }), 1);
 }
 
@@ -995,7 +950,8 @@ TEST_F(AppReconcilerTest, ATemplateThatTheServerRefusesIsToldOnceAndTheOldRevisi
   EXPECT_EQ(condition("Progressing").status, api::ConditionStatus::kFalse);
   EXPECT_EQ(condition("Progressing").reason, "ReplicaSetCreateError");
   EXPECT_THAT(condition("Progressing").message, HasSubstr("exceeded quota"));
-  EXPECT_THAT(new_events(), ElementsAre(HasSubstr("Warning ReplicaSetCreateError web: exceeded quota")));
+  EXPECT_THAT(new_events(), ElementsAre(HasSubstr("Normal RolloutStarted"),
+                                        HasSubstr("Warning ReplicaSetCreateError web: exceeded quota")));
   metrics.set("needed", 6);
   run(15);
   EXPECT_EQ(cluster.serving(), 6);

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "operator/controller/app_reconciler.h"
+#include "operator/controller/warm_up_prober.h"
 #include "operator/kube/config.h"
 #include "operator/kube/cpprest_transport.h"
 #include "operator/kube/informer.h"
@@ -57,6 +58,7 @@ class Manager {
   Result<void> connect();
   Result<void> serve_http();
   void start_caches();
+  void look_at_pods_of(const api::Node* before, const api::Node* after);
   // Only while leading: lead() adds every app, so that a standby's queue need not keep any.
   void enqueue(const api::ObjectKey& key) {
     if (leading_) queue_->add(key);
@@ -88,9 +90,11 @@ class Manager {
   std::unique_ptr<kube::Informer<api::ScalableApp>> apps_;
   std::unique_ptr<kube::Informer<api::ReplicaSet>> replica_sets_;
   std::unique_ptr<kube::Informer<api::Pod>> pods_;
+  std::unique_ptr<kube::Informer<api::Node>> nodes_;  // Null: nodes are not watched.
   std::unique_ptr<kube::ApiEventRecorder> events_;
   std::unique_ptr<metrics::Sampler> sampler_;
   std::unique_ptr<metrics::LoadHistory> load_history_;
+  std::unique_ptr<WarmUpProber> prober_;
   std::unique_ptr<AppReconciler> reconciler_;
   std::unique_ptr<kube::LeaderElector> elector_;
   std::unique_ptr<HttpServer> server_;
@@ -179,9 +183,30 @@ void Manager::start_caches() {
   pods_ = std::make_unique<kube::Informer<api::Pod>>(
       *api_transport_, clock_, mirror(kube::kPods, seed + 2, api::kAppLabel), api::decode_pod,
       [](const api::Pod& object) { return app_index(object.metadata); }, enqueue_owner<api::Pod>());
+  if (options_.watch_nodes) {
+    kube::ReflectorOptions options = mirror(kube::kNodes, seed + 3, "");
+    options.namespace_name.clear();
+    nodes_ = std::make_unique<kube::Informer<api::Node>>(
+        *api_transport_, clock_, std::move(options), api::decode_node, kube::Store<api::Node>::Index{},
+        kube::InformerHandlers<api::Node>{.on_change = [this](const auto& old_object, const auto& new_object) {
+          look_at_pods_of(old_object.get(), new_object.get());
+        }});
+  }
   apps_->start();
   replica_sets_->start();
   pods_->start();
+  if (nodes_) nodes_->start();
+}
+
+// A node that is cordoned, or is so no more, is news for the apps that have pods there.
+void Manager::look_at_pods_of(const api::Node* before, const api::Node* after) {
+  const bool was = before != nullptr && before->unschedulable;
+  const bool is = after != nullptr && after->unschedulable;
+  if (was == is) return;
+  const std::string& node = (after != nullptr ? after : before)->metadata.name;
+  for (const auto& pod : pods_->store().list()) {
+    if (pod->node == node) enqueue(app_key(pod->metadata));
+  }
 }
 
 ServerResponse Manager::decisions(const ServerRequest& request) const {
@@ -315,6 +340,7 @@ Result<void> Manager::run(std::stop_token stop) {
                 exporter_.observe_metric_query(duration, failure);
               }});
   load_history_ = std::make_unique<metrics::LoadHistory>(*history_transport_, clock_);
+  prober_ = std::make_unique<WarmUpProber>(clock_, [this](const api::ObjectKey& key) { enqueue(key); });
   reconciler_ = std::make_unique<AppReconciler>(AppReconciler::Parts{.clock = clock_,
                                                                      .client = *client_,
                                                                      .apps = apps_->store(),
@@ -323,11 +349,14 @@ Result<void> Manager::run(std::stop_token stop) {
                                                                      .metrics = *sampler_,
                                                                      .events = *events_,
                                                                      .exporter = exporter_,
+                                                                     .nodes = nodes_ ? &nodes_->store() : nullptr,
                                                                      .load_history = load_history_.get(),
-                                                                     .is_behind = [this] { return queue_->is_behind(); }});
+                                                                     .is_behind = [this] { return queue_->is_behind(); },
+                                                                     .probes = prober_.get()});
   if (auto serving = serve_http(); !serving) return serving;
   sampler_->start();
   load_history_->start();
+  prober_->start();
   // Without the CRD there is nothing to list; that is an error to name, not a reason to restart.
   const MonotonicTime deadline = clock_.monotonic_now() + kSyncTimeout;
   const bool all = apps_->wait_for_sync(deadline, stop) && replica_sets_->wait_for_sync(deadline, stop) &&
@@ -370,6 +399,8 @@ Result<void> Manager::run(std::stop_token stop) {
   events_.reset();
   sampler_.reset();
   load_history_->stop();
+  if (nodes_) nodes_->stop();
+  prober_->stop();
   pods_->stop();
   replica_sets_->stop();
   apps_->stop();

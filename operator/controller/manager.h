@@ -21,6 +21,7 @@ struct ManagerOptions {
   std::string lease_namespace = "default";
   std::string identity;  // This process's name in the Lease; unique per replica.
   bool leader_election = true;
+  bool watch_nodes = true;  // Needs the right to list and watch nodes, whatever the namespace.
   int http_port = 8080;
   int workers = 16;
 };

@@ -1,6 +1,7 @@
 #include "operator/controller/pod_writes.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -13,15 +14,18 @@ namespace {
 
 // After so many pods that could not be written the server is in trouble, not the pod.
 constexpr int kMostPodErrors = 2;
+// Pods that say why they wait, at a time: an app does not keep a worker to itself. The rest soon.
+constexpr std::size_t kMostWaitsTold = 16;
+constexpr milliseconds kMoreWaits{1000};
 
 // The pod is gone, or another one bears its name, or it has changed: the cache will say so.
 bool is_late(const Error& error) {
   return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kConflict;
 }
 
-Result<void> patch(kube::Client& client, const Clock& clock, const api::ObjectMeta& pod, const nlohmann::json& body,
+Result<void> patch(kube::Client& client, const Clock& clock, const api::ObjectMeta& pod, const std::string& body,
                    kube::PatchKind kind, std::string_view subresource, PendingWrites& pending) {
-  const auto written = client.patch(kube::kPods, pod.key(), body.dump(), kind, subresource, api::kFieldManager);
+  const auto written = client.patch(kube::kPods, pod.key(), body, kind, subresource, api::kFieldManager);
   if (!written) return tl::unexpected(written.error());
   auto object = api::decode_pod(nlohmann::json::parse(*written, nullptr, false));
   if (!object) return tl::unexpected(object.error());
@@ -39,19 +43,23 @@ bool is_refusal(const Error& error) {
   return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kForbidden;
 }
 
-Result<void> PodWrites::write_gate(const rollout::GateChange& change) {
-  const api::ObjectMeta& pod = change.pod->metadata;
+std::string gate_patch(const rollout::GateChange& change, WallTime now, const std::string& version) {
   // Never before the containers were ready by the node's clock, or it would look like a restart.
-  const WallTime now = clock_.wall_now();
   const WallTime since = std::max(now, change.pod->containers_ready_since.value_or(now));
   const nlohmann::json condition{{"type", api::kWarmGate},
                                  {"status", change.warm ? "True" : "False"},
                                  {"reason", change.reason},
                                  {"message", change.message},
                                  {"lastTransitionTime", format_rfc3339(since)}};
-  const nlohmann::json body{{"metadata", {{"uid", pod.uid}}},
-                            {"status", {{"conditions", nlohmann::json::array({condition})}}}};
-  return patch(client_, clock_, pod, body, kube::PatchKind::kStrategic, "status", pending_);
+  nlohmann::json metadata{{"uid", change.pod->metadata.uid}};
+  if (!version.empty()) metadata["resourceVersion"] = version;
+  const nlohmann::json status{{"conditions", nlohmann::json::array({condition})}};
+  return nlohmann::json{{"metadata", metadata}, {"status", status}}.dump();
+}
+
+Result<void> PodWrites::write_gate(const rollout::GateChange& change) {
+  return patch(client_, clock_, change.pod->metadata, gate_patch(change, clock_.wall_now()),
+               kube::PatchKind::kStrategic, "status", pending_);
 }
 
 Result<void> PodWrites::annotate(const api::Pod& pod, const Annotations& annotations) {
@@ -60,7 +68,7 @@ Result<void> PodWrites::annotate(const api::Pod& pod, const Annotations& annotat
   const nlohmann::json body{
       {"metadata",
        {{"uid", pod.metadata.uid}, {"resourceVersion", pod.metadata.resource_version}, {"annotations", values}}}};
-  auto done = patch(client_, clock_, pod.metadata, body, kube::PatchKind::kMerge, {}, pending_);
+  auto done = patch(client_, clock_, pod.metadata, body.dump(), kube::PatchKind::kMerge, {}, pending_);
   if (!done && done.error().code == ErrorCode::kNotFound) return fail(ErrorCode::kConflict, done.error().message);
   return done;
 }
@@ -68,9 +76,9 @@ Result<void> PodWrites::annotate(const api::Pod& pod, const Annotations& annotat
 void PodWrites::keep_gates() {
   const WallTime now = clock_.wall_now();
   const rollout::Pods pods = pending_.overlay(snapshot_.pods, clock_.monotonic_now());
-  const rollout::GatePlan plan =
-      rollout::plan_gates(now, snapshot_.app->spec, pods, snapshot_.warm_up_values);
+  rollout::GatePlan plan = rollout::plan_gates(now, snapshot_.app->spec, pods, snapshot_.warm_up);
   if (plan.next_check) next = std::min(next, from_now(now, *plan.next_check));
+  waits_ = std::move(plan.waits);
   int errors = 0;
   for (const auto& change : plan.changes) {
     const std::string& pod = change.pod->metadata.name;
@@ -89,6 +97,19 @@ void PodWrites::keep_gates() {
              {{"app", api::to_string(snapshot_.app->metadata.key())},
               {"pod", pod},
               {"reason", change.reason}});
+  }
+}
+
+void PodWrites::tell_waits() {
+  if (waits_.size() > kMostWaitsTold) {
+    waits_.resize(kMostWaitsTold);
+    next = std::min(next, kMoreWaits);
+  }
+  for (const auto& wait : std::exchange(waits_, {})) {
+    if (const auto told = write_gate(wait); !told && !is_late(told.error())) {
+      log_debug("a pod does not say why it waits", {{"pod", wait.pod->metadata.name}, {"error", told.error()}});
+      return;
+    }
   }
 }
 

@@ -26,6 +26,10 @@ milliseconds from_now(WallTime now, WallTime at);
 // Not now and not by repeating it: the object is wrong, or quota, RBAC or a webhook say no.
 bool is_refusal(const Error& error);
 
+// The strategic merge patch of pods/status that makes the change at `now`; with `version`, only while the pod
+// is as it was then.
+std::string gate_patch(const rollout::GateChange& change, WallTime now, const std::string& version = {});
+
 class PodWrites {
  public:
   // Tells a Warning event: its reason and its message.
@@ -36,6 +40,9 @@ class PodWrites {
 
   // Opens and closes readiness gates, of the pods as our own writes have left them.
   void keep_gates();
+  // Lets pods say why their gate stays closed, as far as the last keep_gates left it to be said. Nothing depends
+  // on it, so it comes last, and its errors are nobody's.
+  void tell_waits();
   // Pods that were to go and are needed after all serve again: no new pod could so soon.
   void release(const rollout::Pods& pods);
   // Marks the pods that are to go, and the outliers, and takes them out of service. False if a pod that is
@@ -57,6 +64,7 @@ class PodWrites {
   const Snapshot& snapshot_;
   PendingWrites& pending_;
   Warn warn_;
+  std::vector<rollout::GateChange> waits_;  // To be told.
 };
 
 }  // namespace scalableapp::controller

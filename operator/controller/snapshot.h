@@ -8,6 +8,8 @@
 
 #include "operator/api/scalable_app.h"
 #include "operator/api/workload.h"
+#include "operator/rollout/topology.h"
+#include "operator/rollout/warm_up.h"
 #include "operator/scaling/observation.h"
 
 namespace scalableapp::controller {
@@ -20,8 +22,9 @@ struct Snapshot {
   std::vector<std::shared_ptr<const api::ReplicaSet>> replica_sets;  // Owned by the app, by name.
   std::vector<std::shared_ptr<const api::Pod>> pods;                 // Owned by those, by name.
   std::vector<scaling::MetricReading> readings;                      // One for each of spec.metrics.
+  rollout::Topology topology;  // Of the nodes that the pods are on.
   bool unasked = false;  // A metric has neither been answered nor failed yet.
-  std::map<std::string, double> warm_up_values;                      // By pod name.
+  rollout::WarmUpFacts warm_up;
 };
 
 }  // namespace scalableapp::controller

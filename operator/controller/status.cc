@@ -71,14 +71,14 @@ auto meaning(const api::ScalableAppStatus& status) {
 
 bool same_meaning(const api::ScalableAppStatus& a, const api::ScalableAppStatus& b) {
   const auto same = [](const auto& x, const auto& y) { return same_meaning(x, y); };
-  return meaning(a) == meaning(b) && std::ranges::equal(a.conditions, b.conditions, same) &&
+  return meaning(a) == meaning(b) && same_course(a.rollout, b.rollout) && std::ranges::equal(a.conditions, b.conditions, same) &&
          std::ranges::equal(a.metrics, b.metrics, same);
 }
 
 auto counts(const api::ScalableAppStatus& status) {
   return std::tuple(status.replicas, status.ready_replicas, status.warming_replicas,
                     status.available_replicas, status.updated_replicas,
-                    status.terminating_replicas);
+                    status.terminating_replicas, std::string_view(status.rollout.message));
 }
 
 bool same_figures(const api::MetricStatus& a, const api::MetricStatus& b) {
@@ -95,7 +95,7 @@ bool same_figures(const api::ScalingHistory& a, const api::ScalingHistory& b) {
 
 bool same_figures(const api::ScalableAppStatus& a, const api::ScalableAppStatus& b) {
   const auto same = [](const auto& x, const auto& y) { return same_figures(x, y); };
-  return std::ranges::equal(a.metrics, b.metrics, same) && a.conditions == b.conditions &&
+  return std::ranges::equal(a.metrics, b.metrics, same) && a.conditions == b.conditions && a.rollout == b.rollout &&
          a.last_decision == b.last_decision && same_figures(a.history, b.history);
 }
 
@@ -150,10 +150,8 @@ api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
     }
     if (is_available(*pod, app.spec.rollout.min_ready_seconds, now)) ++status.available_replicas;
   }
-  // Rolled out: the old revisions are gone and the new one has once served in full.
-  if (acts && !plan.in_flight && status.available_replicas >= status.desired_replicas) {
-    status.current_revision = status.updated_revision;
-  }
+  if (acts && plan.is_complete) status.current_revision = status.updated_revision;
+  if (acts) status.rollout = plan.state;
 
   status.metrics = decision.metrics;
   if (scaled || !status.last_decision || status.last_decision->reason != decision.reason ||
@@ -198,6 +196,16 @@ api::ScalableAppStatus invalid_status(WallTime now, const api::ScalableApp& app,
          .reason = "SpecInvalid",
          .message = "pods are left as they are until the spec is mended"});
   return status;
+}
+
+bool same_course(const api::RolloutStatus& a, const api::RolloutStatus& b) {
+  const auto course = [](const api::RolloutStatus& status) {
+    return std::tuple(status.phase, status.step, status.weight, status.started_at, status.step_started_at,
+                      status.switched_at, status.available_at, status.failed_at, std::string_view(status.revision),
+                      std::string_view(status.pause_reason), std::string_view(status.failure_reason),
+                      std::string_view(status.failure_message));
+  };
+  return course(a) == course(b) && std::ranges::equal(a.analysis.metrics, b.analysis.metrics);
 }
 
 StatusChange compare(const api::ScalableAppStatus& before, const api::ScalableAppStatus& after) {

@@ -4,8 +4,9 @@
 // cause one each interval (that is what throttled KEDA at 1,000 ScaledObjects, kedacore/keda#3810).
 //
 //   change     what differs                                                       written
-//   kMeaning   generation, desired count, revisions, conditions, what is missing  at once
-//   kCounts    pods by state                                                      1 s after the last
+//   kMeaning   generation, desired count, revisions, conditions, what is missing, at once
+//              a rollout's step, weight, phase and what its analysis has said
+//   kCounts    pods by state, and what the rollout says of them                   1 s after the last
 //   kFigures   values, messages, why the count stays, ScalingLimited, history     30 s after it, or up
 //              to 60 s: 8 such writes a second are enough
 //   kNone      nothing, or only ages of samples and of the newest recommendation  not
@@ -36,6 +37,10 @@ api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
 // The status of an app whose spec cannot be used: says so, keeps everything else.
 api::ScalableAppStatus invalid_status(WallTime now, const api::ScalableApp& app,
                                       const api::ScalableAppStatus& present);
+
+// Whether both are at the same place of the same rollout, with the same said of it; what was counted of
+// requests meanwhile may differ.
+bool same_course(const api::RolloutStatus& a, const api::RolloutStatus& b);
 
 enum class StatusChange { kNone, kFigures, kCounts, kMeaning };
 StatusChange compare(const api::ScalableAppStatus& before, const api::ScalableAppStatus& after);

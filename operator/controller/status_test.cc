@@ -127,16 +127,13 @@ TEST(Status, NotReadySaysWhatKeepsAPodFromServing) {
             "1 of 2 replicas are ready, 1 warming; pod web-x: Unschedulable: Insufficient cpu");
 }
 
-TEST(Status, ARevisionIsCurrentOnceItHasServedInFullAndStaysSo) {
+TEST(Status, ARevisionIsCurrentOnceThePlanSaysThatItIsComplete) {
   Given given;
   given.before.current_revision = "r1";
   given.pod("r2", true);
   EXPECT_EQ(given.status().current_revision, "r1");
-  given.pod("r2", true);
+  given.plan.is_complete = true;
   EXPECT_EQ(given.status().current_revision, "r2");
-  given.plan.in_flight = true;
-  EXPECT_EQ(given.status().current_revision, "r1");
-  given.plan.in_flight = false;
   given.app.spec.paused = true;
   EXPECT_EQ(given.status().current_revision, "r1");
   EXPECT_EQ(given.status().updated_revision, "r2");

@@ -29,6 +29,13 @@ inline constexpr ResourceType kLeases{"coordination.k8s.io", "v1", "leases", "Le
 inline constexpr ResourceType kEvents{"events.k8s.io", "v1", "events", "Event"};
 inline constexpr ResourceType kConfigMaps{"", "v1", "configmaps", "ConfigMap"};
 inline constexpr ResourceType kNamespaces{"", "v1", "namespaces", "Namespace", false};
+inline constexpr ResourceType kNodes{"", "v1", "nodes", "Node", false};
+inline constexpr ResourceType kServices{"", "v1", "services", "Service"};
+inline constexpr ResourceType kHttpRoutes{"gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"};
+inline constexpr ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
+inline constexpr ResourceType kDeployments{"apps", "v1", "deployments", "Deployment"};
+inline constexpr ResourceType kHorizontalPodAutoscalers{"autoscaling", "v2", "horizontalpodautoscalers",
+                                                        "HorizontalPodAutoscaler"};
 
 // "apps/v1", or "v1" for the core group: the apiVersion field of the type's objects.
 std::string api_version(const ResourceType& type);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <filesystem>
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "operator/kube/cpprest_transport.h"
+#include "operator/metrics/analysis_queries.h"
 #include "operator/metrics/details.h"
 #include "operator/metrics/load_history.h"
 #include "operator/metrics/promql.h"
@@ -156,7 +158,7 @@ class MetricsIntegrationTest : public ::testing::Test {
 
   // What the exporter of all the apps says: "busy" serves 100 requests a second in 10 to 25 ms with
   // 0.5 and 0.25 cores; "idle" served a few long ago; "stuck" the same, with one not answered;
-  // "untold" the same, and does not tell whether one waits.
+  // "untold" the same, and does not tell whether one waits. Of "served" further down.
   static std::string page_text() {
     const double t =
         std::chrono::duration<double>(clock_.monotonic_now() - MonotonicTime{}).count();
@@ -174,6 +176,19 @@ class MetricsIntegrationTest : public ::testing::Test {
       line("http_request_duration_seconds_count{{namespace=\"ns\",pod=\"{}\"}} {}", pod,
            std::floor(count));
     };
+    const auto served = [&](const char* pod, double count, std::array<double, 3> within, double failed,
+                            double cpu) {
+      const std::string labels = fmt::format("namespace=\"ns\",pod=\"{}\"", pod);
+      constexpr std::array<const char*, 3> kBounds{"0.1", "0.25", "0.5"};
+      for (std::size_t i = 0; i < 3; ++i) {
+        line("http_request_duration_seconds_bucket{{{},le=\"{}\"}} {}", labels, kBounds[i],
+             std::floor(count * within[i]));
+      }
+      line("http_request_duration_seconds_bucket{{{},le=\"+Inf\"}} {}", labels, std::floor(count));
+      line("http_request_duration_seconds_count{{{},code=\"200\"}} {}", labels, std::floor(count * (1 - failed)));
+      line("http_request_duration_seconds_count{{{},code=\"500\"}} {}", labels, std::floor(count * failed));
+      line("process_cpu_seconds_total{{{}}} {}", labels, cpu);
+    };
     histogram("busy-5d5d5d5d5d-x7k2p", t * 50);
     histogram("busy-5d5d5d5d5d-zq4rs", t * 50);
     histogram("idle-5d5d5d5d5d-x7k2p", 7);
@@ -184,6 +199,10 @@ class MetricsIntegrationTest : public ::testing::Test {
     line("process_cpu_seconds_total{{namespace=\"ns\",pod=\"busy-5d5d5d5d5d-x7k2p\"}} {}", t * 0.5);
     line("process_cpu_seconds_total{{namespace=\"ns\",pod=\"busy-5d5d5d5d5d-zq4rs\"}} {}", t * 0.25);
     line("process_cpu_seconds_total{{namespace=\"ns\",pod=\"busy-too-5d5d5d5d5d-x7k2p\"}} {}", t * 9);
+    served("served-2222222222-aaaaa", t * 400, {0.9, 1, 1}, 0.001, t * 0.4);
+    served("served-2222222222-bbbbb", t * 400, {0.9, 1, 1}, 0.001, t * 0.4);
+    served("served-4444444444-ccccc", t * 400, {0.9, 1, 1}, 0.001, t * 0.4);
+    served("served-9999999999-ddddd", t * 200, {0.5, 0.88, 1}, 0.05, t * 0.4);
     if (queue_is_known_) line("queue_length{{namespace=\"ns\",queue=\"jobs\"}} 42");
     for (int i = 0; i < kManyApps; ++i) {
       line("queue_length{{namespace=\"many\",queue=\"app{}\"}} {}", i, i);
@@ -367,6 +386,66 @@ TEST_F(MetricsIntegrationTest, TheLoadOfThirtyDaysIsASeriesOrAnError) {
     ASSERT_NEAR(days->values[i], std::chrono::duration<double>(at.time_since_epoch()).count(), 100);
   }
   EXPECT_TRUE(std::isnan(history.latest(app, "none")->values.back()));
+}
+
+// "served" has a stable revision of two pods, another like it, and one that fails 5 % of its requests, takes twice as
+// long for them and needs twice the CPU.
+TEST_F(MetricsIntegrationTest, AWorseRevisionIsToldFromOneThatIsAsGood) {
+  const api::Analysis analysis{
+      .interval_seconds = 1,
+      .metrics = {{.name = "errors", .type = api::AnalysisMetricType::kErrorRate, .max_increase = 1},
+                  {.name = "p99", .type = api::AnalysisMetricType::kLatency, .max_increase = 25},
+                  {.name = "cores",
+                   .type = api::AnalysisMetricType::kPrometheus,
+                   .query = "sum(rate(process_cpu_seconds_total{pod=~\"$(newPods)\"}[2s])) / "
+                            "sum(rate(process_cpu_seconds_total{pod=~\"$(stablePods)\"}[2s]))",
+                   .success = {.at_most = 2}}}};
+  const api::ObjectKey app{"ns", "served"};
+  const auto until = [&](const std::string& updated, api::Verdict verdict) {
+    sampler_->subscribe(app, analysis_queries(app, {.updated = {updated}, .stable = {"served-2222222222"}}, analysis));
+    api::AnalysisStatus status;
+    EXPECT_TRUE(eventually([&] {
+      const auto measurement = read_measurement(
+          analysis, [&](const std::string& id) { return sampler_->latest(app, id); }, 0, clock_.wall_now());
+      // A Prometheus that has just started knows of no target.
+      if (measurement && measurement->missing.empty()) status = rollout::measure(analysis, *measurement, status);
+      return rollout::outcome(analysis, status).verdict == verdict;
+    })) << status.message;
+    return status;
+  };
+  const api::AnalysisStatus as_good = until("served-4444444444", api::Verdict::kSuccessful);
+  EXPECT_NEAR(as_good.stable.requests / as_good.updated.requests, 2, 0.2);
+  EXPECT_NEAR(*rollout::capacity_change(as_good, 100).cpu, 1, 0.1);
+
+  const api::AnalysisStatus worse = until("served-9999999999", api::Verdict::kFailed);
+  EXPECT_NEAR(worse.updated.errors / worse.updated.requests, 0.05, 0.005);
+  EXPECT_NEAR(worse.stable.errors / worse.stable.requests, 0.001, 0.002);
+  EXPECT_EQ(worse.metrics[0].last, api::Verdict::kFailed) << worse.metrics[0].value;
+  EXPECT_EQ(worse.metrics[1].last, api::Verdict::kFailed) << worse.metrics[1].value;
+  EXPECT_NEAR(std::stod(worse.metrics[1].value.substr(4)), 479, 10) << "milliseconds: 250 and 11/12 of 250";
+  EXPECT_NEAR(std::stod(worse.metrics[2].value), 0.5, 0.05);
+  EXPECT_NEAR(*rollout::capacity_change(worse, 100).cpu, 2, 0.2);
+}
+
+TEST_F(MetricsIntegrationTest, AMeasurementCountsTheRequestsOfItsIntervalAndGuessesNone) {
+  const api::Analysis analysis{.interval_seconds = 1, .metrics = {}};
+  const api::ObjectKey app{"ns", "served"};
+  sampler_->subscribe(
+      app, analysis_queries(app, {.updated = {"served-4444444444"}, .stable = {"served-2222222222"}}, analysis));
+  api::AnalysisStatus status;
+  double counted = 0;
+  int measurements = 0;
+  ASSERT_TRUE(eventually([&] {
+    const auto measurement = read_measurement(
+        analysis, [&](const std::string& id) { return sampler_->latest(app, id); }, 0, clock_.wall_now());
+    const auto last = status.measured_at;
+    if (measurement && measurement->updated.requests > 0) status = rollout::measure(analysis, *measurement, status);
+    if (status.measured_at == last) return false;
+    counted += measurement->updated.requests;
+    EXPECT_EQ(counted, std::floor(counted));
+    return ++measurements == 8;
+  }));
+  EXPECT_NEAR(counted / measurements, 400, 40);
 }
 
 TEST_F(MetricsIntegrationTest, ARestartOfPrometheusIsSurvived) {

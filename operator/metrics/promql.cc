@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <iterator>
-#include <utility>
 
 #include "operator/api/revision.h"
 
@@ -53,9 +51,10 @@ std::string escape_regex(std::string_view text) {
 // pod-template-hash: a 32-bit number whose digits are written with these ten characters
 // (apimachinery/pkg/util/rand, SafeEncodeString). One in 40,000 such numbers has fewer than six digits; those are left
 // out, since then "web" might mean another app's "web-db".
+constexpr std::string_view kPodSuffix = "[a-z0-9]{5}";
 std::string pods_regex(std::string_view name) {
-  return fmt::format("{}-([{}]{{{}}}|[4-9bcdf]{{6,9}})-[a-z0-9]{{5}}", escape_regex(api::replica_set_prefix(name)),
-                     api::kRevisionAlphabet, api::kRevisionLength);
+  return fmt::format("{}-([{}]{{{}}}|[4-9bcdf]{{6,9}})-{}", escape_regex(api::replica_set_prefix(name)),
+                     api::kRevisionAlphabet, api::kRevisionLength, kPodSuffix);
 }
 
 std::string render_latency(const api::MetricSpec& metric, std::string_view selector) {
@@ -77,24 +76,36 @@ std::string render_latency(const api::MetricSpec& metric, std::string_view selec
 
 }  // namespace
 
-std::string render_template(std::string_view query, const api::ObjectKey& app) {
-  const std::array<std::pair<std::string_view, std::string>, 3> values{
-      {{"$(namespace)", escape_label_value(app.namespace_name)},
-       {"$(name)", escape_label_value(app.name)},
-       {"$(pods)", escape_label_value(pods_regex(app.name))}}};
+std::string render_template(std::string_view query, const api::ObjectKey& app,
+                            const std::vector<Placeholder>& more) {
+  std::vector<Placeholder> values{{"$(namespace)", app.namespace_name},
+                                  {"$(name)", app.name},
+                                  {"$(pods)", pods_regex(app.name)}};
+  values.insert(values.end(), more.begin(), more.end());
+  for (Placeholder& one : values) one.value = escape_label_value(one.value);
   std::string out;
   while (!query.empty()) {
     const auto value = std::find_if(values.begin(), values.end(),
-                                    [&](const auto& v) { return query.starts_with(v.first); });
+                                    [&](const Placeholder& one) { return query.starts_with(one.name); });
     if (value != values.end()) {
-      out += value->second;
-      query.remove_prefix(value->first.size());
+      out += value->value;
+      query.remove_prefix(value->name.size());
     } else {
       out += query.front();
       query.remove_prefix(1);
     }
   }
   return out;
+}
+
+std::string pods_of(const std::vector<std::string>& replica_sets) {
+  if (replica_sets.empty()) return "-";  // No name begins like that.
+  std::string names;
+  for (const std::string& name : replica_sets) {
+    if (!names.empty()) names += '|';
+    names += escape_regex(name);
+  }
+  return fmt::format("({})-{}", names, kPodSuffix);
 }
 
 std::string queue_series(const api::MetricSpec& metric, const api::ObjectKey& app) {

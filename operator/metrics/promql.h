@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "operator/api/scalable_app.h"
 #include "operator/base/result.h"
@@ -31,10 +32,18 @@ inline constexpr std::string_view kQueryLabel = "scalableapp_query";
 // A series with this label and the value "true" says: it works, and there is nothing to measure.
 inline constexpr std::string_view kIdleLabel = "scalableapp_idle";
 
-// Replaces $(namespace), $(name) and $(pods), a regular expression of the app's pod names. The
-// names are DNS labels, so the replacements are the same within any of PromQL's quotes; other
-// characters come out escaped for double quotes.
-std::string render_template(std::string_view query, const api::ObjectKey& app);
+struct Placeholder {
+  std::string_view name;  // "$(newPods)"
+  std::string value;
+};
+// Replaces $(namespace), $(name) and $(pods), a regular expression of the app's pod names, and what
+// else is given. The names are DNS labels, so the replacements are the same within any of PromQL's
+// quotes; other characters come out escaped for double quotes.
+std::string render_template(std::string_view query, const api::ObjectKey& app,
+                            const std::vector<Placeholder>& more = {});
+
+// A regular expression of the names of these ReplicaSets' pods; of no pod's where there are none.
+std::string pods_of(const std::vector<std::string>& replica_sets);
 
 // The query of `metric`: its own, with the placeholders replaced, or the one built in for its type.
 // Latency yields a series marked idle when no request was finished in the window and kInFlightMetric

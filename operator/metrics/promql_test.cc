@@ -62,6 +62,25 @@ TEST(Promql, ReplacementsAreNotReplacedAgain) {
   EXPECT_EQ(render_template("$(namespace)", {"$(name)", "x"}), "$(name)");
 }
 
+TEST(Promql, PodsOfReplicaSetsAreThoseOfNoOther) {
+  const std::regex pods(pods_of({"web-l7t7jbdt44", "a.b-l7t7jbdt44"}));
+  EXPECT_TRUE(std::regex_match("web-l7t7jbdt44-x7k2p", pods));
+  EXPECT_TRUE(std::regex_match("a.b-l7t7jbdt44-x7k2p", pods));
+  for (const char* other :
+       {"web-c9w8d2kkd4-x7k2p", "web-l7t7jbdt44", "a-b-l7t7jbdt44-x7k2p", "a.b-l7t7jbdt44-x7k2p-0"}) {
+    EXPECT_FALSE(std::regex_match(other, pods)) << other;
+  }
+  for (const char* none : {"", "web-l7t7jbdt44-x7k2p"}) {
+    EXPECT_FALSE(std::regex_match(none, std::regex(pods_of({})))) << none;
+  }
+}
+
+TEST(Promql, MorePlaceholdersMayBeGiven) {
+  EXPECT_EQ(render_template("sum(x{pod=~\"$(newPods)\",n=\"$(name)\"}) / $(newPod)", kApp,
+                            {{"$(newPods)", pods_of({"web-l7t7jbdt44"})}}),
+            "sum(x{pod=~\"(web-l7t7jbdt44)-[a-z0-9]{5}\",n=\"web\"}) / $(newPod)");
+}
+
 // A pod's name as the API server makes it: the ReplicaSet's, which it cuts at 57, and five more.
 std::string pod_of(const std::string& app_name) {
   api::ScalableApp app;

@@ -115,7 +115,9 @@ TEST(CommandLine, HelpHasTheSectionsOfKubectl) {
 }
 
 TEST(Commands, EveryOneHasHelpAndRefusesUnknownFlags) {
-  for (const std::string name : {"simulate", "backtest", "tune", "explain", "decide"}) {
+  for (const std::string name :
+       {"status", "history", "promote", "abort", "retry", "pause", "resume", "restart", "undo", "scale", "adopt",
+        "release", "simulate", "backtest", "tune", "explain", "decide"}) {
     const Ran help = run(Words{name, "--help"});
     EXPECT_EQ(help.exit_code, 0);
     for (const char* part : {"Examples:\n", "Options:\n", "Usage:\n  kubectl scalableapp "}) {
@@ -136,10 +138,14 @@ TEST(Commands, TheOverviewNamesThemAll) {
   const Ran overview = run(Words{"--help"});
   EXPECT_EQ(overview.exit_code, 0);
   EXPECT_EQ(run(Words{}).out, overview.out);
-  for (const char* name : {"simulate", "backtest", "tune", "explain", "decide", "version"}) {
+  EXPECT_THAT(overview.out,
+              testing::ContainsRegex("Watch and steer:\n  status (.|\n)*\n\nMove to ScalableApps and back:\n  adopt "
+                                     "(.|\n)*\n\nTry and explain:\n  simulate "));
+  for (const char* name : {"status", "history", "promote", "abort", "retry", "pause", "resume", "restart", "undo",
+                           "scale", "adopt", "release", "simulate", "backtest", "tune", "explain", "decide", "version"}) {
     EXPECT_THAT(overview.out, HasSubstr(std::string("\n  ") + name + " "));
   }
-  EXPECT_EQ(run(Words{"scale"}).exit_code, 2);
+  EXPECT_THAT(run(Words{"deploy"}).err, HasSubstr("deploy: no such command; must be one of status, history, "));
   EXPECT_THAT(run(Words{"version"}).out, testing::StartsWith("kubectl-scalableapp "));
 }
 

@@ -3,26 +3,41 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <string_view>
 #include <vector>
 
 namespace scalableapp::plugin {
 namespace {
 
-constexpr std::array kCommands{simulate_command, backtest_command, tune_command, explain_command,
-                               decide_command, adopt_command, release_command};
+struct Entry {
+  const char* heading;
+  Runnable (*make)();
+};
+constexpr const char* kSteer = "Watch and steer";
+constexpr const char* kMove = "Move to ScalableApps and back";
+constexpr const char* kTry = "Try and explain";
+constexpr std::array kCommands{
+    Entry{kSteer, status_command}, Entry{kSteer, history_command}, Entry{kSteer, promote_command},
+    Entry{kSteer, abort_command},  Entry{kSteer, retry_command},   Entry{kSteer, pause_command},
+    Entry{kSteer, resume_command}, Entry{kSteer, restart_command}, Entry{kSteer, undo_command},
+    Entry{kSteer, scale_command},  Entry{kMove, adopt_command},    Entry{kMove, release_command},
+    Entry{kTry, simulate_command}, Entry{kTry, backtest_command},  Entry{kTry, tune_command},
+    Entry{kTry, rehearse_command}, Entry{kTry, explain_command},   Entry{kTry, decide_command}};
 
 std::string overview() {
   std::string text =
-      "Tries the scaling of ScalableApps before production and explains it afterwards.\n\n"
-      " Works as a kubectl plugin and alone. simulate, backtest, tune and decide run the "
-      "operator's own\n"
-      "decision code and need no cluster.\n\nCommands:\n";
-  for (const auto& make : kCommands) {
-    const Command command = make().command;
+      "Steers the rollouts of ScalableApps, tries their scaling before production and explains it afterwards.\n\n"
+      " Works as a kubectl plugin and alone. simulate, backtest, tune, rehearse and decide run the operator's own\n"
+      "decision code and need no cluster.\n";
+  std::string_view heading;
+  for (const Entry& entry : kCommands) {
+    if (heading != entry.heading) text += fmt::format("\n{}:\n", entry.heading);
+    heading = entry.heading;
+    const Command command = entry.make().command;
     text += fmt::format("  {:<10} {}\n", command.name, command.summary);
   }
   text +=
-      "  version    Print the version.\n\n"
+      "\nOther:\n  version    Print the version.\n\n"
       "Usage:\n  kubectl scalableapp [command] [options]\n\n"
       "Use \"kubectl scalableapp [command] --help\" for more information about a given command.\n";
   return text;
@@ -44,8 +59,8 @@ Ran run(std::span<const std::string> arguments) {
   if (name == "help") {
     if (rest.empty()) return {.out = overview()};
     name = rest[0];
-    for (const auto& make : kCommands) {
-      const Command command = make().command;
+    for (const Entry& entry : kCommands) {
+      const Command command = entry.make().command;
       if (command.name == name) return {.out = help_of(command)};
     }
   }
@@ -56,8 +71,10 @@ Ran run(std::span<const std::string> arguments) {
     if (!rest.empty()) return wrong_usage(rest[0] + ": version takes no arguments", "");
     return {.out = "kubectl-scalableapp " SCALABLEAPP_VERSION "\n"};
   }
-  for (const auto& make : kCommands) {
-    const Runnable runnable = make();
+  std::string names;
+  for (const Entry& entry : kCommands) {
+    const Runnable runnable = entry.make();
+    names += runnable.command.name + ", ";
     if (runnable.command.name != name) continue;
     const auto parsed = parse_flags(runnable.command, rest);
     if (!parsed) return wrong_usage(parsed.error().message, name);
@@ -72,10 +89,7 @@ Ran run(std::span<const std::string> arguments) {
     for (const std::string& warning : printed->warnings) ran.err += warning + "\n";
     return ran;
   }
-  return wrong_usage(fmt::format("{}: no such command; must be one of simulate, backtest, tune, "
-                                 "explain, decide, adopt, release, version",
-                                 name),
-                     "");
+  return wrong_usage(fmt::format("{}: no such command; must be one of {}version", name, names), "");
 }
 
 }  // namespace scalableapp::plugin

@@ -1,7 +1,7 @@
 // kubectl-scalableapp as a function: arguments in, exit code and texts out. Finds the command,
-// reads its flags, runs it. Each command is its own file, <name>_command.cc. Reads and writes the
-// files that flags name; explain and backtest ask servers. One thread calls it; it may start
-// others.
+// reads its flags, runs it. Each command is in a file of its own or of its kind, <name>_command.cc. Reads and
+// writes the files that flags name; those that watch, steer and explain an app, and backtest, ask servers. One
+// thread calls it; it may start others.
 #pragma once
 
 #include <functional>
@@ -34,11 +34,22 @@ struct Runnable {
       check;  // What no single flag can tell, such as one that is missing.
   std::function<Result<Printed>()> execute;
 };
+Runnable status_command();
+Runnable history_command();
+Runnable promote_command();
+Runnable abort_command();
+Runnable retry_command();
+Runnable pause_command();
+Runnable resume_command();
+Runnable restart_command();
+Runnable undo_command();
+Runnable scale_command();
 Runnable simulate_command();
 Runnable tune_command();
 Runnable backtest_command();
 Runnable explain_command();
 Runnable decide_command();
+Runnable rehearse_command();
 Runnable adopt_command();
 Runnable release_command();
 

@@ -1,11 +1,12 @@
 // kubectl scalableapp explain
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 
-#include "operator/kube/config.h"
 #include "operator/kube/cpprest_transport.h"
-#include "operator/platform/clock.h"
+#include "operator/plugin/cluster.h"
 #include "operator/plugin/commands.h"
 #include "operator/plugin/explain.h"
 
@@ -14,41 +15,40 @@ namespace {
 
 struct Options {
   std::string name;
-  std::string namespace_name;
-  std::string context;
-  std::string kubeconfig;
+  ClusterOptions cluster;
   std::string operator_namespace;
   std::string server;
   std::string output = "table";
   int limit = 10;
 };
 
+Result<Decisions> with_url(Result<Decisions> decisions, const std::string& url) {
+  if (decisions) return decisions;
+  return fail(decisions.error().code, fmt::format("{}: {}", url, decisions.error().message));
+}
+
 Result<Decisions> fetch(const Options& options) {
-  const SystemClock clock;
-  const auto config =
-      kube::find_config(options.kubeconfig, options.context, kube::process_environment());
-  if (!config && options.server.empty()) return tl::unexpected(config.error());
-  api::ObjectKey app{options.namespace_name, options.name};
-  if (app.namespace_name.empty()) app.namespace_name = config ? config->namespace_name : "default";
-  const kube::Endpoint endpoint =
-      options.server.empty() ? config->endpoint : kube::Endpoint{.base_url = options.server};
-  auto transport = kube::make_cpprest_transport(endpoint, clock);
-  if (!transport) return tl::unexpected(transport.error());
-  auto decisions = options.server.empty()
-                       ? fetch_decisions(**transport, app, options.operator_namespace)
-                       : fetch_decisions_directly(**transport, app);
-  if (!decisions) {
-    return fail(decisions.error().code,
-                fmt::format("{}: {}", endpoint.base_url, decisions.error().message));
+  const auto cluster = connect(options.cluster);
+  if (options.server.empty()) {
+    if (!cluster) return tl::unexpected(cluster.error());
+    return with_url(fetch_decisions(*(*cluster)->transport, {(*cluster)->namespace_name, options.name},
+                                    options.operator_namespace),
+                    (*cluster)->url);
   }
-  return decisions;
+  // It needs no kubeconfig, but heeds the namespace of one.
+  std::string namespace_name = cluster ? (*cluster)->namespace_name : options.cluster.namespace_name;
+  if (namespace_name.empty()) namespace_name = "default";
+  const SystemClock clock;
+  auto transport = kube::make_cpprest_transport({.base_url = options.server}, clock);
+  if (!transport) return tl::unexpected(transport.error());
+  return with_url(fetch_decisions_directly(**transport, {namespace_name, options.name}), options.server);
 }
 
 }  // namespace
 
 Runnable explain_command() {
   auto options = std::make_shared<Options>();
-  return {.command =
+  Runnable runnable{.command =
               {.name = "explain",
                .summary = "Show the last decisions about an app, and why.",
                .description = "Asks the operator that leads, through the API server's pod proxy, "
@@ -66,14 +66,7 @@ Runnable explain_command() {
                            "# From an operator behind kubectl port-forward\n"
                            "kubectl scalableapp explain web --server http://127.0.0.1:8080",
                .usage = "explain NAME [options]",
-               .flags = {{"namespace", 'n', "''", "Namespace of the app; default: the context's.",
-                          text(options->namespace_name)},
-                         {"context", 0, "''", "The kubeconfig's context to use.",
-                          text(options->context)},
-                         {"kubeconfig", 0, "''",
-                          "Path of the kubeconfig; default: $KUBECONFIG, then ~/.kube/config.",
-                          text(options->kubeconfig)},
-                         {"operator-namespace", 0, "''",
+               .flags = {{"operator-namespace", 0, "''",
                           "Namespace of the operator; default: all are searched by its label.",
                           text(options->operator_namespace)},
                          {"server", 0, "''", "Ask this operator directly, http://HOST:PORT.",
@@ -106,6 +99,8 @@ Runnable explain_command() {
             if (!text) return tl::unexpected(text.error());
             return Printed{.out = std::move(*text), .warnings = std::move(decisions->warnings)};
           }};
+  std::ranges::move(cluster_flags(options->cluster), std::back_inserter(runnable.command.flags));
+  return runnable;
 }
 
 }  // namespace scalableapp::plugin

@@ -1,18 +1,17 @@
 // When a pod's readiness gate (scalableapp.io/warm) opens and closes. Pure.
 //
 // The kubelet makes a pod Ready when its containers are and every gate is True (KEP-580), so the gate
-// only has to say "warm". It opens once the containers have been ready for minWarmSeconds and the
-// warm-up condition holds, and closes only when the containers stop being ready: a restarted container
+// only has to say "warm". It opens once the pod has warmed up (warm_up.h) and slow start has room for it
+// (slow_start.h), and closes only when the containers stop being ready: a restarted container
 // is cold again, also where nobody saw it unready (it is ready since later than the gate is open) and
 // it has not warmed up since; but what restarted unseen serves already, so of that at most so many go
-// that half of the app's pods stay in service. A missing warm-up value changes nothing: what is warm
+// that half of the app's pods stay in service. What is not known changes nothing: what is warm
 // stays in service, what is cold waits. Pods that are terminating or have no gate are left alone.
 //
 // Two kinds of warm pods are set aside by their gate: those that are to go (scale_down.h), and outliers
 // for a while (ejections.h). Where that is over they serve again at once: they have not become cold.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +19,7 @@
 
 #include "operator/api/scalable_app.h"
 #include "operator/api/workload.h"
+#include "operator/rollout/warm_up.h"
 
 namespace scalableapp::rollout {
 
@@ -32,7 +32,10 @@ struct GateChange {
 
 struct GatePlan {
   std::vector<GateChange> changes;
-  std::optional<WallTime> next_check;  // When the next minWarmSeconds, or ejection, will have passed.
+  // Gates that stay closed for 5 s or more, with the reason, where the pod does not say it yet: once a reason, and
+  // only for people who look at the pod. Whoever has no time for it leaves them out.
+  std::vector<GateChange> waits;
+  std::optional<WallTime> next_check;  // When time alone changes this.
 };
 
 // It has a gate that counts.
@@ -45,12 +48,10 @@ bool can_return(const api::Pod& pod);
 // to go do not count.
 int count_to_spare(const std::vector<std::shared_ptr<const api::Pod>>& pods);
 
-// Whether the value of the warm-up query for this pod can change its gate.
-bool awaits_warm_up_value(const api::Readiness& readiness, const api::Pod& pod);
+// Whether the value of the warm-up query, or a probe, can change its gate.
+bool awaits_warm_up(const api::Readiness& readiness, const api::Pod& pod);
 
-// `warm_up_values`: of spec.readiness.warmUp.query, by pod name; a pod may be missing.
 GatePlan plan_gates(WallTime now, const api::ScalableAppSpec& spec,
-                    const std::vector<std::shared_ptr<const api::Pod>>& pods,
-                    const std::map<std::string, double>& warm_up_values);
+                    const std::vector<std::shared_ptr<const api::Pod>>& pods, const WarmUpFacts& facts);
 
 }  // namespace scalableapp::rollout

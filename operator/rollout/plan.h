@@ -45,6 +45,7 @@ struct PodFacts {
   bool serving = false;
   std::optional<WallTime> ready_since;
   bool terminating = false;  // Or draining (scale_down.h): on its way out.
+  bool draining = false;     // Terminating only so far that it drains: it would come back if it were needed.
   bool leaving = false;      // Its node is cordoned.
   std::string trouble;  // In the kubelet's words; empty: none.
   int restart_count = 0;
@@ -137,8 +138,8 @@ struct RolloutPlan {
   std::optional<WallTime> next_check;   // When time alone changes the plan.
 };
 
-// True while old revisions still have replicas or live pods beside (or instead of) the updated one, or
-// the updated one has not proved itself yet.
+// True while revisions still have replicas or live pods beside (or instead of) the goal's, or the updated one, where
+// that is the goal, has not proved itself yet. What has gone back completely is at rest.
 bool in_flight(const RolloutInput& input);
 // While a rollout is in flight serving pods are not scaled down, unless spec.rollout.scaleDown allows it; one that
 // waits for a person, or cannot go on, holds nothing.

@@ -62,7 +62,7 @@ TEST(Plan, ANewAppStartsAtTheWantedCount) {
 }
 
 TEST(Plan, InTheSteadyStateTheOneReplicaSetFollowsTheWantedCount) {
-  World world{.desired = 7, .revisions = {revision("new", 4, 4)}};
+  World world{.desired = 7, .revisions = {revision("new", 4, 4)}, .current_revision = "new"};
   EXPECT_THAT(texts(world.plan_now()), ElementsAre("new: 4 -> 7"));
   EXPECT_FALSE(world.plan_now().in_flight);
   world.revisions = {revision("new", 7, 7)};

@@ -5,8 +5,10 @@
 #include <limits>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "operator/rollout/gates.h"
+#include "operator/rollout/spread.h"
 
 namespace scalableapp::rollout {
 namespace {
@@ -39,10 +41,17 @@ int kept_of(const api::ReplicaSet& replica_set, const Pods& live) {
   return replica_set.spec_replicas - std::clamp(marked - condemned, 0, replica_set.spec_replicas);
 }
 
+constexpr int kServes = 2;
+int rank_of(const api::Pod& pod) {
+  const bool comes_back = pod.draining() && (can_return(pod) || in_service(pod));
+  return comes_back ? 1 : pod.draining() || !in_service(pod) ? 0 : kServes;
+}
+
 // Orders pods by what their loss costs.
 class Cost {
  public:
-  Cost(const Pods& live, const std::map<std::string, double>& loads) : loads_(loads) {
+  Cost(const Pods& live, const std::map<std::string, double>& loads, const Topology& topology)
+      : loads_(loads), topology_(topology) {
     int serving = 0;
     double total = 0;
     for (const auto& pod : live) {
@@ -56,22 +65,30 @@ class Cost {
   }
 
   auto key(const api::Pod& pod) const {
-    const bool comes_back = pod.draining() && (can_return(pod) || in_service(pod));
-    const int rank = comes_back ? 1 : pod.draining() || !in_service(pod) ? 0 : 2;
+    const int rank = rank_of(pod);
     double load = 0;
-    if (rank == 2) {
+    if (rank == kServes) {
       const auto found = loads_.find(pod.metadata.name);
       load = found != loads_.end() && found->second < clearly_less_ ? found->second
                                                                    : std::numeric_limits<double>::infinity();
     }
-    return std::tuple(rank, pod.draining_since.value_or(WallTime::max()), rank == 0 && pod.phase != "Pending", load,
+    return std::tuple(rank, pod.draining_since.value_or(WallTime::max()), rank == 0 && pod.phase != "Pending",
+                      !is_leaving(topology_, pod), load,
                       -pod.metadata.creation_time.time_since_epoch().count(), std::string_view(pod.metadata.name));
   }
 
-  bool operator()(const PodPtr& a, const PodPtr& b) const { return key(*a) < key(*b); }
+  // The cheapest first.
+  void sort(Pods& pods) const {
+    std::vector<std::pair<decltype(key(*pods[0])), PodPtr>> keyed;
+    keyed.reserve(pods.size());
+    for (auto& pod : pods) keyed.emplace_back(key(*pod), std::move(pod));
+    std::ranges::sort(keyed, {}, [](const auto& one) -> const auto& { return one.first; });
+    std::ranges::transform(keyed, pods.begin(), [](auto& one) { return std::move(one.second); });
+  }
 
  private:
   const std::map<std::string, double>& loads_;
+  const Topology& topology_;
   double clearly_less_ = 0;
 };
 
@@ -99,15 +116,22 @@ std::optional<WallTime> drained_at(const api::Pod& pod, seconds drain, WallTime 
 
 class Planner {
  public:
-  Planner(WallTime now, seconds drain, const Pods& pods, const std::map<std::string, double>& loads)
-      : now_(now), drain_(drain), pods_(pods), loads_(loads) {}
+  Planner(WallTime now, seconds drain, const Pods& pods, const std::map<std::string, double>& loads,
+          const Topology& topology)
+      : now_(now), drain_(drain), pods_(pods), loads_(loads), topology_(topology), kept_(topology) {
+    for (const auto& pod : pods) {
+      if (!pod->terminating() && !pod->finished() && !pod->draining()) kept_.add(*pod);
+    }
+  }
 
   // The ReplicaSet is to keep `kept` pods; returns the spec.replicas for now.
   int step(const api::ReplicaSet& replica_set, int kept) {
     Pods live = live_pods_of(replica_set, pods_);
     const bool grows = kept > kept_of(replica_set, live);
-    std::ranges::sort(live, Cost(live, loads_));
-    const auto victims = std::min(live.size(), static_cast<std::size_t>(std::max(0, static_cast<int>(live.size()) - kept)));
+    const int surplus = std::max(0, static_cast<int>(live.size()) - kept);
+    const auto victims = std::min(live.size(), static_cast<std::size_t>(surplus));
+    sort(live, victims);
+    count_out(live, victims);
 
     std::vector<bool> goes(live.size(), false);
     WallTime first_waits = WallTime::max();  // Of those that drain the first goes first, as their costs say.
@@ -143,6 +167,29 @@ class Planner {
   ScaleDownPlan plan;
 
  private:
+  // Whoever goes first comes first.
+  void sort(Pods& live, std::size_t victims) {
+    Cost(live, loads_, topology_).sort(live);
+    const auto serving = std::ranges::find(live, kServes, [](const auto& pod) { return rank_of(*pod); });
+    if (std::cmp_less_equal(victims, serving - live.begin())) return;
+    const auto staying =
+        std::find_if(serving, live.end(), [&](const auto& pod) { return !is_leaving(topology_, *pod); });
+    Spread left = kept_;
+    const auto take = [&](const auto& pod) {
+      if (!pod->draining()) left.take(*pod);
+    };
+    std::for_each(live.begin(), serving, take);
+    left.sort({serving, staying});
+    std::for_each(serving, staying, take);
+    left.sort({staying, live.end()});
+  }
+  // For the ReplicaSets that come after this one.
+  void count_out(const Pods& live, std::size_t victims) {
+    for (std::size_t i = 0; i < live.size(); ++i) {
+      if (i < victims && !live[i]->draining()) kept_.take(*live[i]);
+      if (i >= victims && live[i]->draining()) kept_.add(*live[i]);
+    }
+  }
   void check_at(WallTime at) {
     if (!plan.next_check || at < *plan.next_check) plan.next_check = at;
   }
@@ -161,6 +208,8 @@ class Planner {
   seconds drain_;
   const Pods& pods_;
   const std::map<std::string, double>& loads_;
+  const Topology& topology_;
+  Spread kept_;  // What the ReplicaSets keep, with the steps so far.
 };
 
 }  // namespace
@@ -171,8 +220,9 @@ int kept_replicas(const api::ReplicaSet& replica_set, const Pods& pods) {
 
 ScaleDownPlan plan_scale_down(WallTime now, seconds drain,
                               const std::vector<std::shared_ptr<const api::ReplicaSet>>& replica_sets, const Pods& pods,
-                              const std::map<std::string, double>& loads, const std::vector<Action>& actions) {
-  Planner planner(now, drain, pods, loads);
+                              const std::map<std::string, double>& loads, const Topology& topology,
+                              const std::vector<Action>& actions) {
+  Planner planner(now, drain, pods, loads, topology);
   std::vector<Action>& result = planner.plan.actions;
   const auto add = [&](const api::ReplicaSet& replica_set, int kept, const std::string& why) {
     const int to = planner.step(replica_set, kept);

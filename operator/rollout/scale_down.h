@@ -1,10 +1,12 @@
 // Which pods go when a ReplicaSet gets smaller, and that they leave service first. Pure.
 //
 // plan() says how many; here are chosen the ones that cost least:
-//   1 pods that do not serve (not started first, then the newest)
+//   1 pods that do not serve (not started first, then those on cordoned nodes, then the newest)
 //   2 pods that were chosen before, the earliest first: a new process goes on with the same ones
-//   3 pods with clearly less load than the others (under half of the mean), where every load is known
-//   4 the newest
+//   3 pods on cordoned nodes, which would have to move soon
+//   4 pods of the zone that has the most of the app's pods, then of the node that has (spread.h)
+//   5 pods with clearly less load than the others (under half of the mean), where every load is known
+//   6 the newest
 // A chosen pod is marked: with the time, and with a deletion cost by which the ReplicaSet controller
 // takes exactly it. Its gate is closed then (gates.h), so that endpoints drop it, and spec.replicas is
 // lowered by it once its gate was closed for drainSeconds. Pods that do not serve, or have no gate, go
@@ -23,6 +25,7 @@
 
 #include "operator/api/workload.h"
 #include "operator/rollout/plan.h"
+#include "operator/rollout/topology.h"
 
 namespace scalableapp::rollout {
 
@@ -53,6 +56,7 @@ int kept_replicas(const api::ReplicaSet& replica_set, const Pods& pods);
 // `actions` of plan(), where every count is one of kept replicas. `loads`: requests per second by pod.
 ScaleDownPlan plan_scale_down(WallTime now, seconds drain,
                               const std::vector<std::shared_ptr<const api::ReplicaSet>>& replica_sets, const Pods& pods,
-                              const std::map<std::string, double>& loads, const std::vector<Action>& actions);
+                              const std::map<std::string, double>& loads, const Topology& topology,
+                              const std::vector<Action>& actions);
 
 }  // namespace scalableapp::rollout

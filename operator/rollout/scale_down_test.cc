@@ -66,7 +66,7 @@ struct World {
   ScaleDownPlan to(int count, WallTime now = kNow) const {
     std::vector<Action> actions;
     if (count != kept()) actions.push_back(ScaleReplicaSet{.name = "web", .uid = "rs", .from = kept(), .to = count});
-    return plan_scale_down(now, drain, {replica_set()}, shared(), loads, actions);
+    return plan_scale_down(now, drain, {replica_set()}, shared(), loads, {}, actions);
   }
 };
 
@@ -217,13 +217,13 @@ TEST(ScaleDown, SoManyPodsAtATimeAndTheRestSoon) {
 
 TEST(ScaleDown, OtherActionsPassInTheirOrder) {
   const World world{3, {serving("a"), serving("b"), serving("c")}};
-  const auto plan = plan_scale_down(kNow, kDrain, {world.replica_set()}, world.shared(), {},
+  const auto plan = plan_scale_down(kNow, kDrain, {world.replica_set()}, world.shared(), {}, {},
                                     {CreateReplicaSet{"new", 1}, DeleteReplicaSet{"old", "uid", "1"}});
   EXPECT_THAT(plan.actions, ElementsAre(Action{CreateReplicaSet{"new", 1}}, Action{DeleteReplicaSet{"old", "uid", "1"}}));
 }
 
-// A ReplicaSet, its pods and the gates, with a wanted count that changes, pods that fail and a process
-// that dies after any write. What must hold: none that serves is killed unless it drained; what is
+// A ReplicaSet, its pods and the gates, with a wanted count that changes, pods that fail, nodes that are
+// cordoned and a process that dies after any write. What must hold: none that serves is killed unless it drained; what is
 // wanted and could serve does; the world comes to rest at the wanted count with no mark left.
 class Simulation {
  public:
@@ -235,6 +235,7 @@ class Simulation {
   void step(bool changes) {
     now_ += seconds{1};
     if (changes && chance(0.15)) wanted_ = std::max(1, wanted_ + pick(-6, 6));
+    if (changes && chance(0.05)) topology_[node()].leaving = chance(0.5);
     control_pods(changes);
     if (changes && chance(0.2)) return;  // The operator is away.
     operate(changes);
@@ -247,6 +248,7 @@ class Simulation {
 
  private:
   int pick(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
+  std::string node() { return "node-" + std::to_string(pick(0, 5)); }
   bool chance(double p) { return std::bernoulli_distribution(p)(random_); }
   Pods shared() const {
     Pods all;
@@ -281,6 +283,7 @@ class Simulation {
     for (auto& one : pods_) {
       if (one.phase == "Pending" && chance(0.4)) {
         one.phase = "Running";
+        one.node = node();
         one.containers_ready = true;
         one.containers_ready_since = now_;
       } else if (changes && one.phase == "Running" && chance(0.01)) {
@@ -314,7 +317,7 @@ class Simulation {
     const auto object = std::make_shared<const api::ReplicaSet>(replica_set);
     std::vector<Action> actions;
     if (kept_replicas(replica_set, shared()) != wanted_) actions.push_back(ScaleReplicaSet{.uid = "rs", .to = wanted_});
-    const auto plan = plan_scale_down(now_, drain_, {object}, shared(), {}, actions);
+    const auto plan = plan_scale_down(now_, drain_, {object}, shared(), {}, topology_, actions);
     for (const auto& pod : plan.releases) {
       find(pod->metadata.name)->draining_since.reset();
       costs_.erase(pod->metadata.name);
@@ -346,6 +349,7 @@ class Simulation {
   int next_name_ = 0;
   WallTime now_ = kNow;
   std::vector<api::Pod> pods_;
+  Topology topology_{{"node-0", {"a"}}, {"node-1", {"a"}}, {"node-2", {"b"}}, {"node-3", {"c"}}};
   std::map<std::string, long long> costs_;
 };
 

@@ -54,14 +54,16 @@ void add_scaling_active(const api::ScalableAppSpec& spec, const Decision& decisi
     conditions.add(kType, false, "Paused", "spec.paused is set: decisions are only reported");
   } else if (spec.dry_run) {
     conditions.add(kType, false, "DryRun", "spec.dryRun is set: decisions are only reported");
-  } else if (spec.override_replicas) {
-    conditions.add(kType, false, "ManualOverride", "spec.replicas.override holds the count");
+  } else if (decision.steps.back().name == "override") {
+    conditions.add(kType, false, "ManualOverride", "spec.replicas.override holds the count" + end_of_hold(spec));
   } else if (signals.empty()) {
     conditions.add(kType, false, "NoMetrics", "spec.metrics is empty");
   } else if (combined.usable == 0) {
     conditions.add(kType, false, reason_for_missing(combined), missing_metrics(signals));
   } else {
-    conditions.add(kType, true, "ValidMetricFound", decision.steps.front().detail);
+    // `kubectl scale` sets a count without looking for an end that has passed.
+    const std::string ended = spec.override_replicas ? "; spec.replicas.override has held" + end_of_hold(spec) : "";
+    conditions.add(kType, true, "ValidMetricFound", decision.steps.front().detail + ended);
   }
 }
 

@@ -107,6 +107,11 @@ bool keep_idle(WallTime now, const api::ScalableAppSpec& spec, std::span<const S
   return idle && now >= *history.idle_since + seconds{spec.idle_seconds};
 }
 
+// Whether spec.replicas.override has the last word.
+bool is_held(WallTime now, const api::ScalableAppSpec& spec) {
+  return spec.override_replicas && !(spec.override_until && now >= *spec.override_until);
+}
+
 // Keeps when a burst was last asked for; whether the app is in one.
 // Measured, as Knative does, by the pods that serve: those that start do not help yet.
 bool keep_burst(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
@@ -116,7 +121,7 @@ bool keep_burst(WallTime now, const api::ScalableAppSpec& spec, const Observatio
     return false;
   }
   const std::int64_t serving = std::ranges::count_if(observation.pods, &PodState::serving);
-  if (!spec.override_replicas && recommended > observation.current_replicas && recommended > serving &&
+  if (!is_held(now, spec) && recommended > observation.current_replicas && recommended > serving &&
       100 * std::int64_t{recommended} >= std::int64_t{spec.burst->threshold_percent} * std::max<std::int64_t>(1, serving)) {
     history.burst_over = now;
   }
@@ -294,27 +299,28 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
     add_status(signals.back(), decision.metrics);
   }
 
+  const bool held = is_held(now, spec);
   const Combined combined = combine(current, signals);
   decision.steps.push_back(
       {"metrics", current, combined.proposed, text_of(combined.usable, " of ", signals.size(), " metrics have a value")});
   Pipeline pipeline(decision, combined.proposed);
   const Prediction prediction = predict(spec, observation, signals);
-  if (prediction.replicas > pipeline.replicas() && !spec.override_replicas) {
+  if (prediction.replicas > pipeline.replicas() && !held) {
     pipeline.clamp("forecast", prediction.replicas, prediction.detail);
   }
-  if (combined.missing > 0 && pipeline.replicas() < current && !spec.override_replicas) {
+  if (combined.missing > 0 && pipeline.replicas() < current && !held) {
     pipeline.clamp("missingMetrics", current,
                    "missing metrics: " + missing_metrics(signals));
   }
-  if (spec.override_replicas) {
-    const int held = std::clamp(*spec.override_replicas, 1, std::max(1, spec.max_replicas));
-    pipeline.clamp("override", held, "spec.replicas.override");
+  if (held) {
+    const int count = std::clamp(*spec.override_replicas, 1, std::max(1, spec.max_replicas));
+    pipeline.clamp("override", count, "spec.replicas.override" + end_of_hold(spec));
   }
   decision.history_changed_materially =
       record(now, current, pipeline.replicas(), spec, decision.history.recommendations);
   const bool may_be_zero = keep_idle(now, spec, signals, decision.history);
   decision.in_burst = keep_burst(now, spec, observation, pipeline.replicas(), decision.history);
-  if (!spec.override_replicas) {
+  if (!held) {
     apply_behavior(now, spec, observation, decision.in_burst, decision, pipeline);
     apply_bounds(now, spec, observation, may_be_zero, decision.in_burst, pipeline);
   }

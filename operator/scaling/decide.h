@@ -6,7 +6,7 @@
 //   metrics         every metric proposes a count, the highest wins (signal.h, combine.h)
 //   forecast        up to what the load expected by the time a pod would be warm needs (warm_up.h)
 //   missingMetrics  with any metric missing the result is not under the current count
-//   override        spec.replicas.override within [1, max] ends the pipeline
+//   override        spec.replicas.override within [1, max] ends the pipeline, until overrideUntil
 //   stabilization   down only to the highest recommendation of the scaleDown window, up only to the
 //                   lowest of the scaleUp window (stabilize.h)
 //   restartHold     a process that has just begun to observe the app does not scale down

@@ -251,6 +251,48 @@ TEST(Decide, AnOverrideThatEndsIsLeftThroughTheWindow) {
   EXPECT_EQ(timeline.at(2, 3).reason, "Stabilizing");
 }
 
+TEST(Decide, AnOverrideHoldsUntilItsTime) {
+  Timeline timeline(app({test::needed()}), 4);
+  timeline.spec.override_replicas = 7;
+  timeline.spec.override_until = test::kNow + seconds{10};
+  EXPECT_EQ(timeline.at(0, 2).message, "4 -> 7: spec.replicas.override until 2027-01-15T08:00:10Z");
+  Decision decision = timeline.at(8, 2);
+  EXPECT_EQ(decision.message, "held at 7 by spec.replicas.override until 2027-01-15T08:00:10Z");
+  EXPECT_EQ(decision.conditions[0].message, "spec.replicas.override holds the count until 2027-01-15T08:00:10Z");
+  decision = timeline.at(10, 2);
+  EXPECT_EQ(decision.replicas, 2) << "from then on the metrics have their say";
+  EXPECT_EQ(decision.reason, "MetricBelowTarget");
+  EXPECT_THAT(decision.clamps, IsEmpty());
+  EXPECT_EQ(decision.conditions[0].reason, "ValidMetricFound");
+  EXPECT_EQ(decision.conditions[0].message,
+            "1 of 1 metrics have a value; spec.replicas.override has held until 2027-01-15T08:00:10Z");
+}
+
+TEST(Decide, AnOverrideWhoseTimeHasPassedHasNoSay) {
+  auto spec = app({test::needed()}, test::hpa_behavior());
+  Timeline plain(spec, 4);
+  spec.override_replicas = 7;
+  spec.override_until = test::kNow;
+  spec.burst = plain.spec.burst = api::Burst{};
+  Timeline over(spec, 4);
+  for (int second = 0; second < 60; second += 2) {
+    const int needed = second < 10 ? 4 : second < 20 ? 12 : 3;
+    const Decision want = plain.at(second, needed);
+    const Decision got = over.at(second, needed);
+    ASSERT_EQ(got.steps, want.steps) << second;
+    ASSERT_EQ(got.message, want.message) << second;
+    ASSERT_EQ(got.in_burst, want.in_burst) << second;
+  }
+}
+
+TEST(Decide, AnOverrideThatEndsByItselfIsLeftThroughTheWindow) {
+  Timeline timeline(app({test::needed()}, test::hpa_behavior()), 10);
+  timeline.spec.override_replicas = 10;
+  timeline.spec.override_until = test::kNow + seconds{2};
+  timeline.at(0, 3);
+  EXPECT_EQ(timeline.at(2, 3).reason, "Stabilizing");
+}
+
 TEST(Decide, NoTrafficGoesToTheMinimum) {
   Timeline timeline(app({test::latency()}, test::unlimited_behavior(), 2, 10), 6);
   const Decision decision = timeline.at(0, {test::idle("latency")});

@@ -100,6 +100,10 @@ std::string format_value(api::MetricType type, double value) {
   return value >= 1000 && value < 1e15 ? text_of(Rounded{value}) : text_of(Significant{value, 4});
 }
 
+std::string end_of_hold(const api::ScalableAppSpec& spec) {
+  return spec.override_until ? " until " + format_rfc3339(*spec.override_until) : std::string{};
+}
+
 std::string sentence(const api::ScalableAppSpec& spec, const Decision& decision,
                      std::span<const Signal> signals) {
   const int from = decision.from, to = decision.replicas;
@@ -107,11 +111,11 @@ std::string sentence(const api::ScalableAppSpec& spec, const Decision& decision,
   std::string text;
   text.reserve(kUsualLength);
   append(text, spec.paused ? "paused: " : spec.dry_run ? "dry run: " : "");
-  if (spec.override_replicas) {
+  if (const Step& last = decision.steps.back(); last.name == "override") {
     if (from == to) {
-      append(text, "held at ", to, " by spec.replicas.override");
+      append(text, "held at ", to, " by ", last.detail);
     } else {
-      append(text, from, " -> ", to, ": spec.replicas.override");
+      append(text, from, " -> ", to, ": ", last.detail);
     }
     return text;
   }

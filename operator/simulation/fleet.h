@@ -77,6 +77,7 @@ class Fleet {
     // A pod that still drains serves again when it is needed, as the operator has it; a pod that
     // was deleted is lost.
     bool takes_back = false;
+    double cpu_seconds_per_request = 0;
     std::uint64_t seed = 1;
   };
   Fleet(Options options, Outcomes& outcomes);
@@ -106,6 +107,7 @@ class Fleet {
   const Station& queue() const { return queue_; }
   std::int64_t arrived() const { return outcomes_.everything; }
   bool is_queue() const { return options_.is_queue; }
+  double cpu_seconds_per_request() const { return options_.cpu_seconds_per_request; }
   // Of pods from their creation until they are gone, up to now.
   double replica_seconds(milliseconds now) const;
 

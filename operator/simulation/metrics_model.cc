@@ -10,10 +10,13 @@ namespace {
 // The way of an answer: asked, evaluated, delivered.
 constexpr milliseconds kAnswerAge{100};
 
+// visit(pod, the fleet that it is of)
 template <typename Visit>
-void for_each_pod(const Fleet& fleet, Visit visit) {
-  for (const auto& pod : fleet.pods()) visit(*pod);
-  for (const auto& pod : fleet.departed()) visit(*pod);
+void for_each_pod(Fleets fleets, Visit visit) {
+  for (const Fleet* fleet : fleets) {
+    for (const auto& pod : fleet->pods()) visit(*pod, *fleet);
+    for (const auto& pod : fleet->departed()) visit(*pod, *fleet);
+  }
 }
 
 // Values of the last decision are overwritten in place; what nobody overwrote is removed.
@@ -48,31 +51,58 @@ std::optional<double> histogram_quantile(double quantile,
   return kLatencyBounds.back();
 }
 
-void MetricsModel::scrape(milliseconds now, Fleet& fleet) {
+void MetricsModel::scrape(milliseconds now, std::span<Fleet* const> fleets) {
   if (now >= next_queue_scrape_) {
     next_queue_scrape_ = now + scrape_;
-    fleet.forget_departed(now - keep_ - scrape_);
+    for (Fleet* fleet : fleets) fleet->forget_departed(now - keep_ - scrape_);
     std::erase_if(queue_, [&](const auto& sample) { return sample.at < now - keep_ - scrape_; });
+    Fleet& first = *fleets.front();
     // Else what came since the last second counts as waiting, though workers are free.
-    if (fleet.is_queue()) fleet.advance(in_seconds(now));
-    queue_.push_back({now, fleet.queue().waiting()});
+    if (first.is_queue()) first.advance(in_seconds(now));
+    queue_.push_back({now, first.queue().waiting()});
   }
-  for (const auto& entry : fleet.pods()) {
-    Pod& pod = *entry;
-    if (!pod.runs()) continue;
-    if (pod.next_scrape == kNever) {
-      const milliseconds since = (now - pod.scrape_phase % scrape_ + scrape_) % scrape_;
-      pod.next_scrape = since.count() == 0 ? now : now + scrape_ - since;
-    }
-    if (now < pod.next_scrape) continue;
-    pod.next_scrape = now + scrape_;
-    pod.station.advance(in_seconds(now));
-    const auto kept = static_cast<std::size_t>((keep_ + scrape_) / scrape_ + 1);
-    if (pod.samples.size() >= 2 * kept) {
-      pod.samples.erase(pod.samples.begin(), pod.samples.end() - static_cast<std::ptrdiff_t>(kept));
-    }
-    pod.samples.push_back({now, static_cast<int>(fleet.in_progress(pod)), pod.counters});
+  for (Fleet* fleet : fleets) {
+    for (const auto& pod : fleet->pods()) scrape_pod(now, *fleet, *pod);
   }
+}
+
+void MetricsModel::scrape_pod(milliseconds now, const Fleet& fleet, Pod& pod) const {
+  if (!pod.runs()) return;
+  if (pod.next_scrape == kNever) {
+    const milliseconds since = (now - pod.scrape_phase % scrape_ + scrape_) % scrape_;
+    pod.next_scrape = since.count() == 0 ? now : now + scrape_ - since;
+  }
+  if (now < pod.next_scrape) return;
+  pod.next_scrape = now + scrape_;
+  pod.station.advance(in_seconds(now));
+  const auto kept = static_cast<std::size_t>((keep_ + scrape_) / scrape_ + 1);
+  if (pod.samples.size() >= 2 * kept) {
+    pod.samples.erase(pod.samples.begin(), pod.samples.end() - static_cast<std::ptrdiff_t>(kept));
+  }
+  pod.samples.push_back({now, static_cast<int>(fleet.in_progress(pod)), pod.counters});
+}
+
+api::RevisionEvidence MetricsModel::evidence(milliseconds now, const Fleet& fleet,
+                                             milliseconds window) const {
+  api::RevisionEvidence evidence;
+  evidence.buckets.resize(kBuckets);
+  const Fleet* one[] = {&fleet};
+  for_each_pod(one, [&](const Pod& pod, const Fleet&) {
+    const auto range = range_of(pod, now, window);
+    if (!range) return;
+    const Counters& first = range->first->counters;
+    const Counters& last = range->last->counters;
+    const double increase = range->factor * in_seconds(window);
+    const double finished = static_cast<double>(last.finished - first.finished) * increase;
+    evidence.requests += finished;
+    evidence.errors += static_cast<double>(last.errors - first.errors) * increase;
+    evidence.busy_seconds += (last.duration_seconds - first.duration_seconds) * increase;
+    evidence.cpu_seconds += finished * fleet.cpu_seconds_per_request();
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      evidence.buckets[i] += static_cast<double>(last.buckets[i] - first.buckets[i]) * increase;
+    }
+  });
+  return evidence;
 }
 
 std::optional<MetricsModel::Range> MetricsModel::range_of(const Pod& pod, milliseconds now,
@@ -90,10 +120,10 @@ std::optional<MetricsModel::Range> MetricsModel::range_of(const Pod& pod, millis
   return Range{first, last, factor};
 }
 
-double MetricsModel::requests_per_second(milliseconds now, const Fleet& fleet,
+double MetricsModel::requests_per_second(milliseconds now, Fleets fleets,
                                          milliseconds window) const {
   double sum = 0;
-  for_each_pod(fleet, [&](const Pod& pod) {
+  for_each_pod(fleets, [&](const Pod& pod, const Fleet&) {
     if (const auto range = range_of(pod, now, window)) {
       sum += static_cast<double>(range->last->counters.finished - range->first->counters.finished) *
              range->factor;
@@ -107,7 +137,7 @@ std::optional<double> MetricsModel::queue_length() const {
   return static_cast<double>(queue_.back().length);
 }
 
-void MetricsModel::read(milliseconds now, const api::MetricSpec& metric, const Fleet& fleet,
+void MetricsModel::read(milliseconds now, const api::MetricSpec& metric, Fleets fleets,
                         scaling::MetricReading& reading) const {
   reading.name = metric.name;
   reading.age = kAnswerAge;
@@ -117,20 +147,20 @@ void MetricsModel::read(milliseconds now, const api::MetricSpec& metric, const F
   reading.completions_per_second.reset();
   reading.missing.clear();
   reading.idle = false;
-  if (metric.type == api::MetricType::kLatency) read_latency(now, metric, fleet, reading);
-  if (metric.type == api::MetricType::kCpu) read_cpu(now, metric, fleet, reading);
-  if (metric.type == api::MetricType::kQueueLength) read_queue(now, metric, fleet, reading);
+  if (metric.type == api::MetricType::kLatency) read_latency(now, metric, fleets, reading);
+  if (metric.type == api::MetricType::kCpu) read_cpu(now, metric, fleets, reading);
+  if (metric.type == api::MetricType::kQueueLength) read_queue(now, metric, fleets, reading);
 }
 
-void MetricsModel::read_latency(milliseconds now, const api::MetricSpec& metric,
-                                const Fleet& fleet, scaling::MetricReading& reading) const {
+void MetricsModel::read_latency(milliseconds now, const api::MetricSpec& metric, Fleets fleets,
+                                scaling::MetricReading& reading) const {
   const milliseconds window = seconds{metric.window_seconds};
   const milliseconds soon = seconds{scaling::arrivals_window_seconds(metric.window_seconds)};
   std::array<double, kBuckets> all{};
   double finished_per_second = 0, arrivals = 0, in_flight = 0;
   bool is_known = false, has_gauge = false, has_arrivals = false;
   for (auto& [name, load] : reading.loads) load.requests_per_second = kUntouched;
-  for_each_pod(fleet, [&](const Pod& pod) {
+  for_each_pod(fleets, [&](const Pod& pod, const Fleet&) {
     if (!pod.samples.empty() && pod.phase != Pod::Phase::kGone &&
         pod.samples.back().at > now - window) {
       has_gauge = true;
@@ -182,15 +212,15 @@ void MetricsModel::read_latency(milliseconds now, const api::MetricSpec& metric,
   }
 }
 
-void MetricsModel::read_cpu(milliseconds now, const api::MetricSpec& metric, const Fleet& fleet,
+void MetricsModel::read_cpu(milliseconds now, const api::MetricSpec& metric, Fleets fleets,
                             scaling::MetricReading& reading) const {
   for (auto& [name, cores] : reading.per_pod) cores = kUntouched;
-  for_each_pod(fleet, [&](const Pod& pod) {
+  for_each_pod(fleets, [&](const Pod& pod, const Fleet& fleet) {
     const auto range = range_of(pod, now, seconds{metric.window_seconds});
     if (!range) return;
     reading.per_pod[pod.name] =
         static_cast<double>(range->last->counters.finished - range->first->counters.finished) *
-        range->factor * cpu_seconds_per_request_;
+        range->factor * fleet.cpu_seconds_per_request();
   });
   std::erase_if(reading.per_pod, [](const auto& entry) { return entry.second < 0; });
   if (reading.per_pod.empty()) {
@@ -198,7 +228,7 @@ void MetricsModel::read_cpu(milliseconds now, const api::MetricSpec& metric, con
   }
 }
 
-void MetricsModel::read_queue(milliseconds now, const api::MetricSpec& metric, const Fleet& fleet,
+void MetricsModel::read_queue(milliseconds now, const api::MetricSpec& metric, Fleets fleets,
                               scaling::MetricReading& reading) const {
   const milliseconds window = seconds{metric.window_seconds};
   if (queue_.empty()) {
@@ -207,7 +237,7 @@ void MetricsModel::read_queue(milliseconds now, const api::MetricSpec& metric, c
   }
   reading.value = static_cast<double>(queue_.back().length);
   if (!metric.drain_seconds) return;  // Not asked for then.
-  reading.completions_per_second = requests_per_second(now, fleet, window);
+  reading.completions_per_second = requests_per_second(now, fleets, window);
   // Of the jobs that were done, and of how the queue grew meanwhile.
   const auto first = std::ranges::find_if(
       queue_, [&](const QueueSample& sample) { return sample.at > now - window; });

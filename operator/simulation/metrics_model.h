@@ -7,6 +7,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "operator/api/scalable_app.h"
@@ -15,24 +16,28 @@
 
 namespace scalableapp::simulation {
 
+// The pods of an app: one fleet, or one for each revision.
+using Fleets = std::span<const Fleet* const>;
+
 class MetricsModel {
  public:
   // keep: the longest window that will be asked for.
-  MetricsModel(milliseconds scrape, milliseconds keep, double cpu_seconds_per_request)
-      : scrape_(scrape), keep_(keep), cpu_seconds_per_request_(cpu_seconds_per_request) {}
+  MetricsModel(milliseconds scrape, milliseconds keep) : scrape_(scrape), keep_(keep) {}
 
-  // Scrapes what is due; every tick.
-  void scrape(milliseconds now, Fleet& fleet);
+  // Scrapes what is due; every tick. A queue is that of the first fleet.
+  void scrape(milliseconds now, std::span<Fleet* const> fleets);
 
   // Requests finished a second, over all pods.
-  double requests_per_second(milliseconds now, const Fleet& fleet, milliseconds window) const;
+  double requests_per_second(milliseconds now, Fleets fleets, milliseconds window) const;
+  // What the pods of one revision did within the window, as increase() would tell it.
+  api::RevisionEvidence evidence(milliseconds now, const Fleet& fleet, milliseconds window) const;
   // Of the last scrape; unset before the first.
   std::optional<double> queue_length() const;
   milliseconds last_queue_scrape() const { return queue_.empty() ? kNever : queue_.back().at; }
 
   // The reading of a built-in metric (not Prometheus, whose values the trace has). `reading` is
   // reused from one decision to the next.
-  void read(milliseconds now, const api::MetricSpec& metric, const Fleet& fleet,
+  void read(milliseconds now, const api::MetricSpec& metric, Fleets fleets,
             scaling::MetricReading& reading) const;
 
  private:
@@ -45,17 +50,17 @@ class MetricsModel {
     milliseconds at{};
     std::int64_t length = 0;
   };
+  void scrape_pod(milliseconds now, const Fleet& fleet, Pod& pod) const;
   std::optional<Range> range_of(const Pod& pod, milliseconds now, milliseconds window) const;
-  void read_latency(milliseconds now, const api::MetricSpec& metric, const Fleet& fleet,
+  void read_latency(milliseconds now, const api::MetricSpec& metric, Fleets fleets,
                     scaling::MetricReading& reading) const;
-  void read_cpu(milliseconds now, const api::MetricSpec& metric, const Fleet& fleet,
+  void read_cpu(milliseconds now, const api::MetricSpec& metric, Fleets fleets,
                 scaling::MetricReading& reading) const;
-  void read_queue(milliseconds now, const api::MetricSpec& metric, const Fleet& fleet,
+  void read_queue(milliseconds now, const api::MetricSpec& metric, Fleets fleets,
                   scaling::MetricReading& reading) const;
 
   const milliseconds scrape_;
   const milliseconds keep_;
-  const double cpu_seconds_per_request_;
   std::vector<QueueSample> queue_;
   milliseconds next_queue_scrape_{0};
 };

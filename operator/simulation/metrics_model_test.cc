@@ -44,7 +44,7 @@ class MetricsModelTest : public ::testing::Test {
     metric_.window_seconds = 10;
   }
   void begin(int replicas, bool is_queue = false) {
-    fleet_.emplace(Fleet::Options{.app = "web", .concurrency = 1000, .is_queue = is_queue},
+    fleet_.emplace(Fleet::Options{.app = "web", .concurrency = 1000, .is_queue = is_queue, .cpu_seconds_per_request = 0.01},
                    outcomes_);
     fleet_->begin(replicas);
   }
@@ -52,7 +52,8 @@ class MetricsModelTest : public ::testing::Test {
   void run_until(milliseconds end, double rate = 0, float service = 0.1F) {
     for (; now_ < end; now_ += kTick) {
       fleet_->step(now_);
-      metrics_.scrape(now_, *fleet_);
+      Fleet* const fleets[] = {&*fleet_};
+      metrics_.scrape(now_, fleets);
       for (; rate > 0 && next_ < in_seconds(now_ + kTick); next_ += 1 / rate) {
         fleet_->arrive({next_, service, false}, chance_ += std::uint64_t{1} << 62);
       }
@@ -60,12 +61,13 @@ class MetricsModelTest : public ::testing::Test {
     }
   }
   const scaling::MetricReading& read() {
-    metrics_.read(now_, metric_, *fleet_, reading_);
+    const Fleet* const fleets[] = {&*fleet_};
+    metrics_.read(now_, metric_, fleets, reading_);
     return reading_;
   }
   Outcomes outcomes_{1, false, 1000, 1};
   std::optional<Fleet> fleet_;
-  MetricsModel metrics_{milliseconds{2000}, milliseconds{60000}, 0.01};
+  MetricsModel metrics_{milliseconds{2000}, milliseconds{60000}};
   api::MetricSpec metric_;
   scaling::MetricReading reading_;
   milliseconds now_{0};
@@ -98,7 +100,8 @@ TEST_F(MetricsModelTest, ASteadyLoadIsSeenAsItIs) {
     EXPECT_EQ(load.errors_per_second, 0);
     EXPECT_TRUE(load.quantile_seconds);
   }
-  EXPECT_THAT(metrics_.requests_per_second(now_, *fleet_, milliseconds{10000}), DoubleNear(40, 1));
+  const Fleet* const fleets[] = {&*fleet_};
+  EXPECT_THAT(metrics_.requests_per_second(now_, fleets, milliseconds{10000}), DoubleNear(40, 1));
 
   metric_.type = api::MetricType::kCpu;
   ASSERT_EQ(read().per_pod.size(), 2U);

@@ -248,7 +248,8 @@ class Hpa final : public Scaler {
         is_active = true;  // KEDA: CPU alone cannot scale to zero.
         return by_cpu(now, metric, fleet);
       case api::MetricType::kLatency: {
-        const double rate = metrics.requests_per_second(now, fleet, window_);
+        const Fleet* const one_fleet[] = {&fleet};
+        const double rate = metrics.requests_per_second(now, one_fleet, window_);
         is_active |= rate > 0;
         return hpa_by_total(rate, target_rate_, current);
       }

@@ -67,11 +67,13 @@ class Production final : public Scaler {
                        bool is_acted_on) override {
     spec_.dry_run = !is_acted_on;
     observation_.current_replicas = fleet.desired();
-    observe_pods(fleet);
+    observation_.pods.clear();
+    observe_pods(fleet, begin_, spec_.cpu_request_cores, observation_.pods);
+    const Fleet* const fleets[] = {&fleet};
     for (std::size_t i = 0; i < spec_.metrics.size(); ++i) {
       const api::MetricSpec& metric = spec_.metrics[i];
       scaling::MetricReading& reading = observation_.readings[i];
-      metrics.read(now, metric, fleet, reading);
+      metrics.read(now, metric, fleets, reading);
       if (metric.type != api::MetricType::kPrometheus) continue;
       reading.value = columns_.at(now, metric.name);
       if (!reading.value) {
@@ -93,26 +95,6 @@ class Production final : public Scaler {
   }
 
  private:
-  void observe_pods(const Fleet& fleet) {
-    std::size_t count = 0;
-    for (const auto& entry : fleet.pods()) {
-      const Pod& pod = *entry;
-      if (pod.phase == Pod::Phase::kOrdered || pod.phase == Pod::Phase::kGone) continue;
-      if (count == observation_.pods.size()) observation_.pods.emplace_back();
-      scaling::PodState& state = observation_.pods[count++];
-      state.name = pod.name;
-      state.serving = pod.phase == Pod::Phase::kServing;
-      state.containers_ready = pod.runs();
-      state.terminating = pod.phase == Pod::Phase::kDraining;
-      state.ready_since.reset();
-      if (state.serving) state.ready_since = begin_ + pod.ready;
-      state.created = begin_ + pod.created;
-      state.started_at = state.created;
-      state.cpu_request_cores = spec_.cpu_request_cores;
-    }
-    observation_.pods.resize(count);
-  }
-
   api::ScalableAppSpec spec_;
   const Workload& workload_;
   const PrometheusColumns& columns_;
@@ -126,6 +108,22 @@ class Production final : public Scaler {
 };
 
 }  // namespace
+
+void observe_pods(const Fleet& fleet, WallTime begin, double cpu_request_cores, std::vector<scaling::PodState>& pods) {
+  for (const auto& entry : fleet.pods()) {
+    const Pod& pod = *entry;
+    if (pod.phase == Pod::Phase::kOrdered || pod.phase == Pod::Phase::kGone) continue;
+    scaling::PodState& state = pods.emplace_back();
+    state.name = pod.name;
+    state.serving = pod.phase == Pod::Phase::kServing;
+    state.containers_ready = pod.runs();
+    state.terminating = pod.phase == Pod::Phase::kDraining;
+    if (state.serving) state.ready_since = begin + pod.ready;
+    state.created = begin + pod.created;
+    state.started_at = state.created;
+    state.cpu_request_cores = cpu_request_cores;
+  }
+}
 
 std::unique_ptr<Scaler> make_production(const api::ScalableAppSpec& spec, const Workload& workload,
                                         const PrometheusColumns& columns, const Options& options) {

@@ -13,6 +13,9 @@
 namespace scalableapp::simulation {
 
 // The arguments must outlive it.
+// Adds the fleet's pods as the operator sees them, `begin` being when the run began.
+void observe_pods(const Fleet& fleet, WallTime begin, double cpu_request_cores, std::vector<scaling::PodState>& pods);
+
 std::unique_ptr<Scaler> make_production(const api::ScalableAppSpec& spec, const Workload& workload,
                                         const PrometheusColumns& columns, const Options& options);
 

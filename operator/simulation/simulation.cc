@@ -13,124 +13,16 @@
 #include "operator/simulation/metrics_model.h"
 #include "operator/simulation/peers.h"
 #include "operator/simulation/production.h"
+#include "operator/simulation/run_setup.h"
 
 namespace scalableapp::simulation {
 namespace {
 
 constexpr std::size_t kUncountedSeconds = 10;
 constexpr std::size_t kGoodSecondsThatEnd = 10;  // An episode of violations.
-constexpr double kFirstUse = 0.6;
 constexpr double kTurnShare = 0.2;      // Of the load's range, and
 constexpr double kTurnShareOfMost = 0.1;  // of its highest: what hardly changes has no turns.
 constexpr std::size_t kTurnWindow = 60;
-constexpr int kDefaultWait = 30;           // Seconds a job may wait where the spec says nothing.
-constexpr double kDefaultServiceTimes = 5;  // A request may take where the spec says nothing.
-constexpr double kDefaultQuantile = 0.99;
-
-struct Level {
-  double quantile = kDefaultQuantile;
-  double seconds = 0;
-  bool is_wait = false;
-  std::string text;
-};
-
-bool has_metric(const api::ScalableAppSpec& spec, api::MetricType type) {
-  return std::ranges::any_of(spec.metrics, [&](const auto& metric) { return metric.type == type; });
-}
-
-// The first metric that tells of a target; the strictest where there are several.
-Level level_of(const api::ScalableAppSpec& spec, const Workload& workload) {
-  Level level;
-  for (const api::MetricSpec& metric : spec.metrics) {
-    const bool is_wait = metric.type == api::MetricType::kQueueLength;
-    if (!is_wait && metric.type != api::MetricType::kLatency) continue;
-    const double target = is_wait ? metric.drain_seconds.value_or(kDefaultWait) : metric.target;
-    if (level.seconds > 0 && level.seconds <= target) continue;
-    level = {is_wait ? kDefaultQuantile : metric.quantile, target, is_wait, {}};
-  }
-  if (!(level.seconds > 0)) level.seconds = kDefaultServiceTimes * workload.service_seconds;
-  level.text = fmt::format("{:.4g}% of a second's {} within {}", level.quantile * 100,
-                           level.is_wait ? "jobs begun" : "requests answered",
-                           scaling::format_value(api::MetricType::kLatency, level.seconds));
-  return level;
-}
-
-Result<void> check(const Workload& workload) {
-  const auto within = [](const char* name, double value, double low, double high) -> Result<void> {
-    if (value >= low && value <= high) return {};
-    return fail(ErrorCode::kInvalid,
-                fmt::format("workload: {} is {}, must be from {} to {}", name, value, low, high));
-  };
-  struct Rule {
-    const char* name;
-    double value, low, high;
-  };
-  const Rule rules[] = {
-      {"service_seconds", workload.service_seconds, 1e-4, 3600},
-      {"service_cv", workload.service_cv, 0, 10},
-      {"concurrency", static_cast<double>(workload.concurrency), 1, 10000},
-      {"queue_limit", static_cast<double>(workload.queue_limit), 0, 1e9},
-      {"cpu_seconds_per_request", workload.cpu_seconds_per_request, 0, 3600},
-      {"startup_seconds", workload.startup_seconds, 0, 86400},
-      {"warmup_seconds", workload.warmup_seconds, 0, 86400},
-      {"create_seconds", workload.create_seconds, 0, 3600},
-      {"termination_grace_seconds", workload.termination_grace_seconds, 0, 86400},
-      {"scrape_seconds", workload.scrape_seconds, 0.5, 300}};
-  for (const Rule& rule : rules) {
-    const auto ok = within(rule.name, rule.value, rule.low, rule.high);
-    if (!ok) return ok;
-  }
-  return {};
-}
-
-Result<void> check(const api::ScalableApp& app) {
-  if (!app.problems.empty()) {
-    return fail(ErrorCode::kInvalid, fmt::format("{}", fmt::join(app.problems, "; ")));
-  }
-  if (app.spec.min_replicas < 0 || app.spec.max_replicas < std::max(1, app.spec.min_replicas)) {
-    return fail(ErrorCode::kInvalid, "spec.replicas: 0 <= min <= max and 1 <= max must hold");
-  }
-  if (has_metric(app.spec, api::MetricType::kLatency) &&
-      has_metric(app.spec, api::MetricType::kQueueLength)) {
-    return fail(ErrorCode::kInvalid,
-                "spec.metrics: both Latency and QueueLength: a trace is either requests or jobs, "
-                "take one of the two away");
-  }
-  return {};
-}
-
-Result<void> check(const Trace& trace) {
-  const std::size_t rows = trace.seconds.size();
-  if (rows == 0 || trace.requests_per_second.size() != rows) {
-    return fail(ErrorCode::kInvalid, fmt::format("{}: has no rows", trace.name));
-  }
-  for (std::size_t i = 0; i < rows; ++i) {
-    const bool ascends = i == 0 || trace.seconds[i] > trace.seconds[i - 1];
-    if (!ascends || !std::isfinite(trace.seconds[i]) ||
-        !(trace.requests_per_second[i] >= 0 && trace.requests_per_second[i] <= 1e6)) {
-      return fail(ErrorCode::kInvalid, fmt::format("{}: row {} makes no sense", trace.name, i + 1));
-    }
-  }
-  return {};
-}
-
-milliseconds in_milliseconds(double seconds) {
-  return milliseconds{static_cast<std::int64_t>(std::llround(seconds * 1000))};
-}
-
-// Rounded to ticks, at least one.
-milliseconds in_ticks(double seconds) {
-  return kTick * std::max<std::int64_t>(1, std::llround(seconds * 10));
-}
-
-PodTimes times_of(const api::ScalableAppSpec& spec, const Workload& workload) {
-  const int gate = spec.readiness.gate ? spec.readiness.min_warm_seconds : 0;
-  return {.create = in_milliseconds(workload.create_seconds),
-          .startup = in_milliseconds(workload.startup_seconds),
-          .warmup = in_milliseconds(workload.warmup_seconds + gate),
-          .drain = seconds{spec.drain_seconds},
-          .grace = in_milliseconds(workload.termination_grace_seconds)};
-}
 
 // Keeps the plot's points and the counts of changes while the run goes on.
 class Record {
@@ -238,26 +130,6 @@ void conclude(const Outcomes& outcomes, const Level& level, double end, std::siz
   if (answered > 0) result.mean_latency_seconds = outcomes.duration_seconds / answered;
 }
 
-double first_service_seconds(const Trace& trace, const Workload& workload) {
-  const auto factor = trace.columns.find("service_factor");
-  return workload.service_seconds * (factor == trace.columns.end() ? 1 : factor->second[0]);
-}
-
-int initial_replicas(const api::ScalableAppSpec& spec, const Trace& trace, const Workload& workload,
-                     Policy policy, const Options& options) {
-  const double service = first_service_seconds(trace, workload);
-  const double fits =
-      std::ceil(trace.requests_per_second[0] * service / (kFirstUse * workload.concurrency) - 1e-9);
-  const int wanted = options.initial_replicas > 0
-                         ? options.initial_replicas
-                         : static_cast<int>(std::min(fits, static_cast<double>(spec.max_replicas)));
-  // Only a queue tells of work while nothing runs; HPA would stay at 0 for ever.
-  const bool may_be_zero =
-      policy != Policy::kHpa && has_metric(spec, api::MetricType::kQueueLength);
-  const int lowest = may_be_zero ? spec.min_replicas : std::max(1, spec.min_replicas);
-  return std::clamp(wanted, lowest, spec.max_replicas);
-}
-
 }  // namespace
 
 const char* to_string(Policy policy) {
@@ -276,10 +148,7 @@ const char* to_string(Policy policy) {
 
 Result<PolicyResult> simulate(const api::ScalableApp& app, const Trace& trace,
                               const Workload& workload, Policy policy, const Options& options) {
-  for (const auto& ok :
-       {check(app), check(workload), check(trace), check_columns(trace, app.spec)}) {
-    if (!ok) return tl::unexpected(ok.error());
-  }
+  if (const auto ok = check_run(app, workload, trace); !ok) return tl::unexpected(ok.error());
   const api::ScalableAppSpec& spec = app.spec;
   const bool is_queue = has_metric(spec, api::MetricType::kQueueLength);
   const Level level = level_of(spec, workload);
@@ -310,14 +179,13 @@ Result<PolicyResult> simulate(const api::ScalableApp& app, const Trace& trace,
                .queue_limit = workload.queue_limit,
                .is_queue = is_queue,
                .takes_back = policy == Policy::kScalableApp,
+               .cpu_seconds_per_request = workload.cpu_seconds_per_request,
                .seed = workload.seed},
               outcomes);
-  MetricsModel metrics(in_ticks(workload.scrape_seconds), scaler->longest_window(),
-                       workload.cpu_seconds_per_request);
-  const int initial = initial_replicas(spec, trace, workload, policy, options);
-  const double carried =
-      kFirstUse * initial * workload.concurrency / first_service_seconds(trace, workload);
-  Arrivals arrivals(trace, workload, carried);
+  MetricsModel metrics(in_ticks(workload.scrape_seconds), scaler->longest_window());
+  Fleet* const fleets[] = {&fleet};
+  const int initial = initial_replicas(spec, trace, workload, policy, options.initial_replicas);
+  Arrivals arrivals(trace, workload, carried_by(initial, trace, workload));
   Record record(result, stretch, options);
   fleet.begin(initial);
 
@@ -326,7 +194,7 @@ Result<PolicyResult> simulate(const api::ScalableApp& app, const Trace& trace,
   double before = 0;  // Replica-seconds that do not count.
   for (milliseconds now{0}; now < end_time; now += kTick) {
     fleet.step(now);
-    metrics.scrape(now, fleet);
+    metrics.scrape(now, fleets);
     if (now % seconds{1} == milliseconds{0}) {
       fleet.advance(in_seconds(now));
       scaler->each_second(now, fleet);

@@ -6,6 +6,8 @@ if [ -n "${SCALABLEAPP_CLUSTER_SOURCED:-}" ]; then return 0; fi
 SCALABLEAPP_CLUSTER_SOURCED=yes
 # shellcheck source-path=SCRIPTDIR source=node_image.sh
 . "$(dirname "${BASH_SOURCE[0]}")/node_image.sh"
+# shellcheck source-path=SCRIPTDIR source=nodes.sh
+. "$(dirname "${BASH_SOURCE[0]}")/nodes.sh"
 
 default_cluster=scalableapp
 cluster_config=$scripts_dir/../kind-config.yaml
@@ -40,12 +42,17 @@ node_containers() { # NAME [docker ps flags]
   docker ps --filter "label=io.x-k8s.kind.cluster=$1" --format '{{.Names}}' "${@:2}"
 }
 
-# Ready, and said so lately: after a restart the API still tells what was true before it.
-node_ready() { # NAME
-  local ready renewed
+node_count() { node_containers "$1" --all | wc -l; } # NAME
+
+# All of them, and said so lately: after a restart the API still tells what was true before it.
+nodes_ready() { # NAME
+  local ready renewed time
   ready=$(on_cluster "$1" get nodes -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) || return 1
-  renewed=$(on_cluster "$1" -n kube-node-lease get leases -o 'jsonpath={.items[0].spec.renewTime}' 2>/dev/null) || return 1
-  [ "$ready" = True ] && [ $(($(date +%s) - $(date -d "$renewed" +%s))) -lt 25 ]
+  renewed=$(on_cluster "$1" -n kube-node-lease get leases -o 'jsonpath={.items[*].spec.renewTime}' 2>/dev/null) || return 1
+  [ "$(tr ' ' '\n' <<<"$ready" | grep -cx True)" = "$(node_count "$1")" ] && [ -n "$renewed" ] || return 1
+  for time in $renewed; do
+    [ $(($(date +%s) - $(date -d "$time" +%s))) -lt 25 ] || return 1
+  done
 }
 
 # Docker starts a node's container again after a restart of the machine or of the daemon, mostly with success. Where
@@ -56,7 +63,7 @@ cluster_healthy() { # NAME
   kind get kubeconfig --name "$1" >"$(cluster_kubeconfig "$1").part" 2>/dev/null || return 1
   chmod 600 "$(cluster_kubeconfig "$1").part"
   mv "$(cluster_kubeconfig "$1").part" "$(cluster_kubeconfig "$1")"
-  until node_ready "$1"; do
+  until nodes_ready "$1"; do
     [ "$waited" -lt 30 ] || return 1
     if [ "$waited" = 0 ]; then say "cluster '$1' is there but not Ready yet; giving it up to 60 s"; fi
     waited=$((waited + 1))
@@ -65,7 +72,7 @@ cluster_healthy() { # NAME
 }
 
 # A node image built here brings a static pod network, which is for one node.
-effective_config() {
+one_node_config() {
   if [ "$node_image_is_ours" = yes ]; then
     sed 's/^networking:$/networking:\n  disableDefaultCNI: true/' "$cluster_config"
   else
@@ -73,20 +80,32 @@ effective_config() {
   fi
 }
 
-create_cluster() { # NAME
-  local kubeconfig
+create_cluster() { # NAME NODES
+  local kubeconfig config=$cache/kind-$1.yaml
   kubeconfig=$(cluster_kubeconfig "$1")
-  effective_config >"$cache/kind-$1.yaml"
   # kind waits for the node; what it starts on the node is small enough to be slow only under load
-  kind create cluster --name "$1" --image "$node_image" --config "$cache/kind-$1.yaml" --kubeconfig "$kubeconfig" --wait 180s
-  # one node has no use for two
-  on_cluster "$1" -n kube-system scale deployment coredns --replicas=1
+  if [ "$2" = 1 ]; then
+    one_node_config >"$config"
+    kind create cluster --name "$1" --image "$node_image" --config "$config" --kubeconfig "$kubeconfig" --wait 180s
+    # one node has no use for two
+    on_cluster "$1" -n kube-system scale deployment coredns --replicas=1
+  else
+    one_node_config | several_nodes_config "$2" >"$config"
+    kind create cluster --name "$1" --image "$node_image" --config "$config" --kubeconfig "$kubeconfig"
+    finish_several_nodes "$1" "$2"
+  fi
   on_cluster "$1" -n kube-system rollout status deployment coredns --timeout=90s --request-timeout=100s
 }
 
-up_unless_healthy() { # NAME
-  local began=$SECONDS
+up_unless_healthy() { # NAME [NODES]: as many as it has unless told, or one
+  local began=$SECONDS had nodes
+  had=$(node_count "$1")
+  nodes=${2:-$((had > 0 ? had : 1))}
+  if [ "$had" != 0 ] && [ "$had" != "$nodes" ]; then
+    fail "cluster '$1' has $had node(s), not $nodes" "scripts/cluster down --name $1, or another --name"
+  fi
   if cluster_healthy "$1"; then
+    if [ "$nodes" != 1 ]; then with_log "connect-$1" connect_nodes "$1" "$nodes"; fi
     say "cluster '$1' is up already; using it"
     return 0
   fi
@@ -96,11 +115,11 @@ up_unless_healthy() { # NAME
   fi
   ensure_node_image
   step "creating cluster '$1' from $node_image"
-  with_log "create-$1" create_cluster "$1"
+  with_log "create-$1" create_cluster "$1" "$nodes"
   say "cluster '$1' is Ready after $((SECONDS - began)) s"
 }
 
-# cluster_up [NAME]: afterwards a Ready cluster, and $(cluster_kubeconfig NAME) leads to it.
+# cluster_up [NAME [NODES]]: afterwards a Ready cluster, and $(cluster_kubeconfig NAME) leads to it.
 cluster_up() {
   local name=${1:-$default_cluster}
   ensure_docker
@@ -108,7 +127,7 @@ cluster_up() {
   ensure_kubectl
   # asked here, since the lock's subshell would keep the answer to itself
   if ! node_image_exists; then registry_reachable || true; fi
-  with_lock "cluster-$name" up_unless_healthy "$name"
+  with_lock "cluster-$name" up_unless_healthy "$name" "${2:-}"
   say "$(reach_cluster "$name")"
 }
 

@@ -71,9 +71,12 @@ a_daemon_runs() { grep -qsx dockerd /proc/[0-9]*/comm; }
 # What a daemon that has ended leaves in the machine's network. docker0 goes only if it was not there before ours, has
 # nothing attached, and no other daemon can be using it.
 tidy_network() {
-  local range
+  local range rule
   for range in $cluster_ranges; do
-    while iptables -D DOCKER-USER -d "$range" -j REJECT 2>/dev/null; do :; done
+    while read -r rule; do
+      # shellcheck disable=SC2086 # words
+      iptables -D $rule
+    done < <(iptables -S DOCKER-USER 2>/dev/null | grep -F -- " -d $range " | sed 's/^-A //')
   done
   if [ -e "$docker_dir/made-docker0" ] && [ -z "$(ls /sys/class/net/docker0/brif 2>/dev/null)" ] && ! a_daemon_runs; then
     ip link delete docker0 2>/dev/null || true

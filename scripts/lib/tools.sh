@@ -17,6 +17,7 @@ kwok_version=v0.7.0
 coredns_version=v1.12.1
 cni_version=v1.7.1
 prometheus_version=v0.53.4 # the module of Prometheus 2.53.4
+gateway_api_version=v1.4.1
 go_minimum=1.24
 # What to fetch when the machine has no Go that is new enough.
 go_fallback=go1.24.11
@@ -267,6 +268,24 @@ ensure_kube_controller_manager() { build_pinned kube-controller-manager; }
 ensure_kube_scheduler() { build_pinned kube-scheduler; }
 ensure_kwok() { use_or_build kwok 0.7.0 0.8.0; }
 ensure_prometheus() { use_or_build prometheus 2.33.0; }
+
+# HTTPRoute's CRD as the Gateway API publishes it, for the tests that find it under SCALABLEAPP_TEST_GATEWAY_API.
+ensure_gateway_api() {
+  export SCALABLEAPP_TEST_GATEWAY_API=$cache/gateway-api-$gateway_api_version/httproutes.yaml
+  if [ -s "$SCALABLEAPP_TEST_GATEWAY_API" ]; then return 0; fi
+  ensure_go
+  with_log gateway-api fetch_gateway_api
+}
+
+fetch_gateway_api() {
+  local dir
+  dir=$(cd "$cache/build" && GO111MODULE=on go mod download -json "sigs.k8s.io/gateway-api@$gateway_api_version" |
+    sed -n 's/.*"Dir": "\(.*\)",/\1/p')
+  mkdir -p "${SCALABLEAPP_TEST_GATEWAY_API%/*}"
+  cp "$dir/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml" "$SCALABLEAPP_TEST_GATEWAY_API.$BASHPID"
+  chmod u+w "$SCALABLEAPP_TEST_GATEWAY_API.$BASHPID"
+  mv "$SCALABLEAPP_TEST_GATEWAY_API.$BASHPID" "$SCALABLEAPP_TEST_GATEWAY_API"
+}
 
 # Debian's package redis-server would start a service. The same program is in redis-tools; it goes by the name it is
 # called by.

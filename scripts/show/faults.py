@@ -42,25 +42,26 @@ class FaultRun(Show):
 
     # --- the faults -----------------------------------------------------------------------------------
     def find_leader(self):
-        """Its identity, its pod's name and uid; asked for before the spike, in which the API server is slow to answer."""
+        """Its identity, its pod's uid and node; asked for before the spike, in which the API server is slow to answer."""
         for _ in range(10):
             holder = self.leader(timeout=3.0)
             if holder:
                 pod = holder.partition("_")[0]
-                uid = self.kubectl("-n", "scalableapp-system", "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
-                return holder, pod, uid
+                uid, node = self.kubectl("-n", "scalableapp-system", "get", "pod", pod,
+                                         "-o", "jsonpath={.metadata.uid} {.spec.nodeName}").split()
+                return holder, uid, node
             time.sleep(1)
         raise RuntimeError("no operator leads, or the API server does not say which; look at: "
                            "kubectl -n scalableapp-system get lease,pods")
 
-    def break_leader(self, before, pod, uid):
+    def break_leader(self, before, uid, node):
         # SIGKILL: it cannot release its lease. A pod's processes are told by its uid in their cgroup's path.
         script = (f"for p in $(pgrep -f scalableapp-operator); do grep -qE '{uid.replace('-', '[-_]')}' /proc/$p/cgroup"
                   " && kill -9 $p && echo $p; done; true")
-        killed = subprocess.run(["docker", "exec", self.options.node, "sh", "-c", script], check=True,
+        killed = subprocess.run(["docker", "exec", node, "sh", "-c", script], check=True,
                                 capture_output=True, text=True).stdout.split()
         if not killed:
-            raise RuntimeError(f"no process of pod {pod} was found on {self.options.node}")
+            raise RuntimeError(f"no process of {before} was found on {node}")
         began = time.time()
         self.mark(f"leader {before} killed")
 
@@ -192,7 +193,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("fault", choices=["leader", "prometheus", "apiserver"])
     parser.add_argument("--kubectl", default="kubectl")
-    parser.add_argument("--node", required=True, help="the kind node's container")
+    parser.add_argument("--node", required=True, help="the container of the control plane's kind node")
     parser.add_argument("--namespace", default="demo")
     parser.add_argument("--out", default="demo-out")
     parser.add_argument("--rate", type=int, default=40)

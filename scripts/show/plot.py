@@ -124,16 +124,21 @@ def draw(rows, phases, target_ms, title):
         latency.svg([("p99", PURPLE)]),
         replicas.svg([("desired", ORANGE), ("ready", GREEN), ("warming", MUTED)]),
         queue.svg([("queue length", BLUE), ("workers ready", GREEN)])]
-    bottom = TOP + 4 * (PANEL + GAP) - GAP
+    return page(title, panels, phases, load)
+
+
+def page(title, panels, phases, first):
+    """The SVG's text: panels as texts, the first of them as a Panel, marks at the begin of each of [(second, name)]."""
+    bottom = TOP + len(panels) * (PANEL + GAP) - GAP
     marks = []
     for second, name in phases:
-        x = load.x(second)
+        x = first.x(second)
         marks.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 26}" y2="{bottom}" stroke="{MUTED}" '
                      f'stroke-dasharray="2 3"/><text x="{x + 4:.1f}" y="{TOP - 28}" fill="{INK}" font-size="11">'
                      f'{html.escape(name)}</text>')
-    step = next(s for s in (5, 10, 15, 30, 60, 120, 300, 600, 3600) if span / s <= 14)
-    for second in range(0, int(span) + 1, step):
-        x = load.x(second)
+    step = next(s for s in (5, 10, 15, 30, 60, 120, 300, 600, 3600) if first.span / s <= 14)
+    for second in range(0, int(first.span) + 1, step):
+        x = first.x(second)
         marks.append(f'<text x="{x:.1f}" y="{bottom + 18}" fill="{MUTED}" text-anchor="middle">{second} s</text>')
     height = bottom + 30
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '

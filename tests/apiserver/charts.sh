@@ -41,5 +41,14 @@ says "a Prometheus without a scheme is refused" "prometheus.*url|url.*pattern" \
   render operator --set prometheus.url=prometheus:9090
 says "a misspelt value is refused" "promtheus" render operator --set promtheus.url=http://x
 succeeds "one namespace needs no right over the cluster" \
-  test -z "$(render operator --set watchNamespace=shop,crd.install=false | grep 'kind: ClusterRole')"
+  test -z "$(render operator --set watchNamespace=shop,crd.install=false,nodes.watch=false | grep 'kind: ClusterRole')"
+succeeds "with nodes.watch it may watch nodes, and do nothing else over the cluster" test nodes = \
+  "$(render operator --set watchNamespace=shop | grep -A10 '^kind: ClusterRole$' | sed -n 's/.*resources: \[\(.*\)\]/\1/p')"
+succeeds "the stand-in for an absent operator may only read the lease and pods, and patch their status" \
+  test "$(render operator --set watchNamespace=shop -s templates/fail-open.yaml | grep 'verbs:' | tr -d ' \n')" = \
+  "verbs:[list,watch]verbs:[patch]verbs:[get]"
+succeeds "it can be left out" \
+  test -z "$(render operator --set failOpen.enabled=false | grep 'fail-open')"
+succeeds "its pods are not the operator's: only what keeps it off their nodes names those" \
+  test 1 = "$(render operator -s templates/fail-open.yaml | grep -c 'app.kubernetes.io/name: scalableapp-operator$')"
 exit $failed

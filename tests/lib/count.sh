@@ -59,6 +59,9 @@ run_under_apiserver() {
   for binary in $(test_binaries integration); do
     run_counted "$(basename "$binary")" scripts/apiserver run -- "$binary"
   done
+  for binary in $(test_binaries controllers); do
+    run_counted "$(basename "$binary")" scripts/apiserver run --with-controller-manager -- "$binary"
+  done
   for script in tests/apiserver/*.sh; do
     [ -e "$script" ] && run_counted "$(basename "$script" .sh)" scripts/apiserver run -- bash "$script"
   done

@@ -39,17 +39,31 @@ printf 'kind: ScalableApp\napiVersion: scalableapp.io/v1alpha1\nmetadata: {name:
 
 says "the overview names the commands" 0 "simulate" --help
 says "the version is told" 0 "kubectl-scalableapp 0." version
-for command in simulate backtest tune explain decide; do
+steering="promote abort retry pause resume restart undo scale"
+for command in status history $steering adopt release simulate backtest tune explain decide; do
   says "$command has help with its usage" 0 "kubectl scalableapp $command" "$command" --help
   says "$command refuses a flag that is none" 2 "--colour: no such flag of $command; must be one of --" "$command" --colour=red
 done
-says "an unknown command is refused" 2 "scale: no such command; must be one of simulate" scale
+says "an unknown command is refused" 2 "deploy: no such command; must be one of status, history, promote" deploy
+for command in status history $steering explain; do
+  says "$command needs a name" 2 "NAME: must be given" "$command"
+  says "$command has the cluster's flags" 0 "--kubeconfig=''" "$command" --help
+done
+for command in $steering; do
+  says "$command can be tried" 0 "--dry-run='none'" "$command" --help
+done
+says "scale needs to be told what" 2 "exactly one of --hold=COUNT and --release must be given" scale web
+says "and not both" 2 "exactly one of --hold=COUNT and --release must be given" scale web --hold=3 --release
+says "a count that is none is refused" 2 "--hold=0: must be a whole number from 1" scale web --hold=0
+says "a timeout without --wait is refused" 2 "--timeout: only with --wait" status web --timeout=5m
+says "JSON is not drawn again and again" 2 "--output=json: not with --watch or --wait" status web -w -o json
+says "a dry run on the server is not offered" 2 "--dry-run=server: must be one of none, client" pause web --dry-run=server
+says "without a cluster status says what it looked for" 1 "error: " status web
 says "a value that is none is refused with what it should be" 2 "--seed=x: must be a whole number" simulate --seed=x
 says "a format that is none is refused" 2 "--format=xml: must be one of table, json, csv" simulate --format=xml
 says "a picture of another kind is refused" 2 "--plot=a.gif: must be a file that ends in .svg, .png or .html" simulate --plot a.gif
 says "without a manifest it says which flag to set" 2 "-f, --filename: must be set" simulate --trace "$dir/spike.csv"
 says "without a trace as well" 2 "--trace: must be set" simulate -f "$dir/app.yaml"
-says "explain needs a name" 2 "NAME: must be given" explain
 says "a manifest that is not there is named" 1 "$dir/none.yaml: No such file" simulate -f "$dir/none.yaml" --trace "$dir/spike.csv"
 says "what is wrong with a manifest is told" 1 "wrong.yaml: spec.replicas.max: must be a whole number" \
   simulate -f "$dir/wrong.yaml" --trace "$dir/spike.csv"

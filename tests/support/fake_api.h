@@ -1,6 +1,6 @@
-// A Client over a map of objects: create, get, update, merge patch and remove with resource
-// versions, AlreadyExists, Conflict and NotFound. Knows no schemas, lists or watches; faults are
-// injected by `fault`. Thread-safe.
+// A Client over a map of objects: create, get, list, update, merge patch, apply (as if by the only manager) and
+// remove with uids and resource versions, AlreadyExists, Conflict and NotFound. Knows no schemas, selectors or
+// watches; faults are injected by `fault`. Thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -39,7 +39,8 @@ class FakeApi final : public Client {
       if (place.first == plural) found.push_back(object);
     }
     std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-      return a["metadata"]["uid"].template get<int>() < b["metadata"]["uid"].template get<int>();
+      return std::stoi(a["metadata"]["uid"].template get<std::string>()) <
+             std::stoi(b["metadata"]["uid"].template get<std::string>());
     });
     return found;
   }
@@ -47,7 +48,16 @@ class FakeApi final : public Client {
   Result<std::string> get(const ResourceType& type, const api::ObjectKey& key) override {
     return change("get", type, key, [](nlohmann::json&) { return Result<void>(); });
   }
-  Result<std::string> list(const ResourceType&, const ListOptions&) override { return unknown(); }
+  Result<std::string> list(const ResourceType& type, const ListOptions& options) override {
+    std::lock_guard lock(mutex_);
+    const auto fault = begin("list", type, {options.namespace_name, ""});
+    if (!fault) return tl::unexpected(fault.error());
+    nlohmann::json items = nlohmann::json::array();
+    for (const auto& [place, object] : objects_) {
+      if (place.first == type.plural && place.second.namespace_name == options.namespace_name) items.push_back(object);
+    }
+    return nlohmann::json{{"items", items}}.dump();
+  }
   Result<std::string> create(const ResourceType& type, std::string_view namespace_name,
                              std::string_view body) override {
     nlohmann::json object = nlohmann::json::parse(body);
@@ -57,20 +67,26 @@ class FakeApi final : public Client {
     if (objects_.contains({std::string(type.plural), key})) {
       return fail(ErrorCode::kAlreadyExists, to_string(key));
     }
-    object["metadata"]["uid"] = version_ + 1;
-    return store(type, key, std::move(object));
+    return store_new(type, key, std::move(object));
   }
-  Result<std::string> apply(const ResourceType&, const api::ObjectKey&, std::string_view,
+  Result<std::string> apply(const ResourceType& type, const api::ObjectKey& key, std::string_view body,
                             std::string_view, std::string_view) override {
-    return unknown();
+    const nlohmann::json wanted = nlohmann::json::parse(body);
+    {
+      std::lock_guard lock(mutex_);
+      if (!objects_.contains({std::string(type.plural), key})) {
+        if (const auto fault = begin("apply", type, key); !fault) return tl::unexpected(fault.error());
+        if (wanted["metadata"].contains("uid")) return fail(ErrorCode::kConflict, to_string(key));
+        return store_new(type, key, wanted);
+      }
+    }
+    return change("apply", type, key, [&](nlohmann::json& object) { return merge(object, wanted); });
   }
   Result<std::string> patch(const ResourceType& type, const api::ObjectKey& key,
                             std::string_view body, PatchKind, std::string_view,
                             std::string_view) override {
-    return change("patch", type, key, [&](nlohmann::json& object) {
-      object.merge_patch(nlohmann::json::parse(body));
-      return Result<void>();
-    });
+    const nlohmann::json wanted = nlohmann::json::parse(body);
+    return change("patch", type, key, [&](nlohmann::json& object) { return merge(object, wanted); });
   }
   Result<std::string> update(const ResourceType& type, const api::ObjectKey& key,
                              std::string_view body, std::string_view) override {
@@ -83,24 +99,40 @@ class FakeApi final : public Client {
       return {};
     });
   }
-  Result<void> remove(const ResourceType& type, const api::ObjectKey& key, const Preconditions&,
+  Result<void> remove(const ResourceType& type, const api::ObjectKey& key, const Preconditions& preconditions,
                       Propagation) override {
     std::lock_guard lock(mutex_);
     if (const auto fault = begin("remove", type, key); !fault) return fault;
-    if (objects_.erase({std::string(type.plural), key}) == 0) {
-      return fail(ErrorCode::kNotFound, to_string(key));
+    const auto found = objects_.find({std::string(type.plural), key});
+    if (found == objects_.end()) return missing(type, key);
+    if (!preconditions.uid.empty() && found->second["metadata"]["uid"] != preconditions.uid) {
+      return fail(ErrorCode::kConflict, to_string(key));
     }
+    objects_.erase(found);
     return {};
   }
 
  private:
   using Place = std::pair<std::string, api::ObjectKey>;
 
-  static tl::unexpected<Error> unknown() { return fail(ErrorCode::kInvalid, "not in the fake"); }
-
+  static tl::unexpected<Error> missing(const ResourceType& type, const api::ObjectKey& key) {
+    return fail(ErrorCode::kNotFound, fmt::format("{} \"{}\" not found", type.plural, key.name));
+  }
   Result<void> begin(std::string_view verb, const ResourceType& type, const api::ObjectKey& key) {
     calls_.push_back(fmt::format("{} {} {}", verb, type.plural, to_string(key)));
     return fault_ ? fault_(verb) : Result<void>();
+  }
+  std::string store_new(const ResourceType& type, const api::ObjectKey& key, nlohmann::json object) {
+    object["metadata"]["uid"] = std::to_string(version_ + 1);
+    return store(type, key, std::move(object));
+  }
+  static Result<void> merge(nlohmann::json& object, const nlohmann::json& wanted) {
+    const nlohmann::json before = object;
+    object.merge_patch(wanted);
+    for (const char* lock : {"uid", "resourceVersion"}) {
+      if (object["metadata"][lock] != before["metadata"][lock]) return fail(ErrorCode::kConflict, lock);
+    }
+    return {};
   }
   std::string store(const ResourceType& type, const api::ObjectKey& key, nlohmann::json object) {
     object["metadata"]["resourceVersion"] = std::to_string(++version_);
@@ -112,7 +144,7 @@ class FakeApi final : public Client {
     std::lock_guard lock(mutex_);
     if (const auto fault = begin(verb, type, key); !fault) return tl::unexpected(fault.error());
     const auto found = objects_.find({std::string(type.plural), key});
-    if (found == objects_.end()) return fail(ErrorCode::kNotFound, to_string(key));
+    if (found == objects_.end()) return missing(type, key);
     nlohmann::json object = found->second;
     if (const auto edited = edit(object); !edited) return tl::unexpected(edited.error());
     if (object == found->second) return object.dump();

@@ -1,8 +1,8 @@
 // A small world for tests of the reconciler: an API server's objects as JSON in a map, the parts of
 // Kubernetes that make pods for ReplicaSets and start them, caches that show it all (after `lag`),
-// and faults on writes. It knows what the operator uses and nothing else: create, server-side apply
-// of replicas and status by a sole owner, strategic merge of pod conditions ("patch" in `writes`), merge
-// of annotations ("annotate"), delete; uid and resourceVersion as locks. One thread.
+// and faults on writes. It knows what the operator uses and nothing else: create, list, server-side apply
+// of specs and status by a sole owner, strategic merge of pod conditions ("patch" in `writes`), merge
+// ("annotate" of pods, "patch" of others), delete; uid and resourceVersion as locks. One thread.
 #pragma once
 
 #include <fmt/format.h>
@@ -41,8 +41,11 @@ class FakeCluster final : public Client {
   milliseconds lag{0};                // Until the caches show a change.
   milliseconds start_time{1000};      // From a pod's creation until its containers are ready.
   milliseconds stop_time{1000};       // From a pod's deletion until it is gone.
+  std::string pod_ip;                 // Of every pod that runs; empty: they have none.
   std::string crashing_image;         // Pods with it never get ready.
+  std::string slow_image;             // Pods with it do not start yet.
   std::function<Fault(const std::string& write)> fault;  // Asked for each write.
+  bool unreadable = false;            // Gets fail.
 
   // --- what the operator reads --------------------------------------------------------------------
   Store<api::ScalableApp> apps;
@@ -125,11 +128,18 @@ class FakeCluster final : public Client {
 
   // --- Client -------------------------------------------------------------------------------------
   Result<std::string> get(const ResourceType& type, const api::ObjectKey& key) override {
+    if (unreadable) return fail(ErrorCode::kUnavailable, "injected");
     const Json object = at(type, key);
     if (object.is_null()) return fail(ErrorCode::kNotFound, to_string(key));
     return object.dump();
   }
-  Result<std::string> list(const ResourceType&, const ListOptions&) override { return unknown(); }
+  Result<std::string> list(const ResourceType& type, const ListOptions& options) override {
+    Json items = Json::array();
+    for (const Json* object : look_at(type)) {
+      if ((*object)["metadata"]["namespace"] == options.namespace_name) items.push_back(*object);
+    }
+    return Json{{"items", items}}.dump();
+  }
   Result<std::string> update(const ResourceType&, const api::ObjectKey&, std::string_view,
                              std::string_view) override {
     return unknown();
@@ -147,10 +157,19 @@ class FakeCluster final : public Client {
   Result<std::string> apply(const ResourceType& type, const api::ObjectKey& key,
                             std::string_view body, std::string_view,
                             std::string_view subresource) override {
-    return write(subresource == "status" ? "status" : "apply", type, key, [&] {
-      return edit(type, key, Json::parse(body), [&](Json& object, const Json& wanted) {
+    return write(subresource == "status" ? "status" : "apply", type, key, [&]() -> Result<std::string> {
+      Json made = Json::parse(body);
+      const bool has_lock = made["metadata"].contains("uid") || made["metadata"].contains("resourceVersion");
+      if (at(type, key).is_null() && !has_lock) {
+        made["metadata"]["namespace"] = key.namespace_name;
+        add_new(type, key, made);
+        return store(type, key, std::move(made));
+      }
+      return edit(type, key, made, [&](Json& object, const Json& wanted) {
         if (subresource == "status") {
           object["status"] = wanted["status"];
+        } else if (type != kReplicaSets) {
+          object.merge_patch(wanted);
         } else {
           object.merge_patch(Json{{"spec", wanted["spec"]}});
           // The one annotation that this field manager owns: what is not applied again goes.
@@ -164,10 +183,10 @@ class FakeCluster final : public Client {
   Result<std::string> patch(const ResourceType& type, const api::ObjectKey& key,
                             std::string_view body, PatchKind, std::string_view subresource,
                             std::string_view) override {
-    return write(subresource == "status" ? "patch" : "annotate", type, key, [&] {
+    return write(subresource == "status" || type != kPods ? "patch" : "annotate", type, key, [&] {
       return edit(type, key, Json::parse(body), [&](Json& object, const Json& wanted) {
         if (subresource != "status") {
-          object["metadata"].merge_patch(Json{{"annotations", wanted["metadata"]["annotations"]}});
+          object.merge_patch(wanted);
           return;
         }
         Json& conditions = object["status"]["conditions"];
@@ -326,6 +345,7 @@ class FakeCluster final : public Client {
     }
     const bool starts = present["status"]["phase"] == "Pending" && since("creationMillis") >= start_time.count();
     if (!starts && is(present, "Ready") == should_be_ready(present)) return;
+    if (starts && present["spec"]["containers"][0]["image"] == slow_image) return;
     Json pod = present;
     if (starts && pod["spec"]["containers"][0]["image"] == crashing_image) {
       pod["status"]["containerStatuses"] = {
@@ -333,6 +353,7 @@ class FakeCluster final : public Client {
     } else if (starts) {
       pod["status"].erase("containerStatuses");
       pod["status"]["phase"] = "Running";
+      if (!pod_ip.empty()) pod["status"]["podIP"] = pod_ip;
       pod["status"]["startTime"] = format_rfc3339(clock_.wall_now());
       set_condition(pod, "ContainersReady", true);
     }

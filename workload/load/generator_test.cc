@@ -97,10 +97,14 @@ TEST_F(GeneratorTest, OutcomesAreToldApart) {
   });
   options_.timeout = milliseconds(200);
   options_.mix = "/200=1,/404=1,/503=1,/500=1,/hang=1";
-  const auto total = play("200:500ms")["total"];
+  const auto report = play("200:500ms");
+  const auto& total = report["total"];
   EXPECT_EQ(total["offered"], 100);
   for (const char* kind : {"status_4xx", "shed", "status_5xx", "timeout"}) {
     EXPECT_GT(total["failures"].value(kind, 0), 5) << kind;
+    int in_seconds = 0;
+    for (const auto& second : report["seconds"]) in_seconds += second["failures"].value(kind, 0);
+    EXPECT_EQ(in_seconds, total["failures"].value(kind, 0)) << kind;
   }
   EXPECT_EQ(total["completed"].get<int>() + total["failed"].get<int>(), 100);
 }
@@ -220,10 +224,13 @@ TEST(Timeline, TwoRunsWithinASecondShareItsRow) {
   Timeline timeline;
   timeline.current().offered = 3;
   timeline.close_second(12, 0, 0, true);
+  timeline.current().count(Outcome::kReset, {});
   timeline.current().offered = 4;
   timeline.close_second(12, 0, 0, true);
   ASSERT_EQ(timeline.rows().size(), 1u);
   EXPECT_EQ(timeline.rows()[0].offered, 7u);
+  EXPECT_EQ(timeline.rows()[0].failed, 1u);
+  EXPECT_EQ(timeline.rows()[0].outcomes[static_cast<std::size_t>(Outcome::kReset)], 1u);
 }
 
 TEST(Timeline, TheLastFiveSecondsForgetTheSixth) {

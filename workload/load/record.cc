@@ -18,6 +18,14 @@ json quantile_or_null(const LatencyHistogram& latency, double fraction) {
   return latency.count() == 0 ? json() : json(to_ms(latency.quantile(fraction)));
 }
 
+json failures_json(const OutcomeCounts& outcomes) {
+  json failures = json::object();
+  for (std::size_t index = 1; index < kOutcomes; ++index) {
+    if (outcomes[index] > 0) failures[to_string(static_cast<Outcome>(index))] = outcomes[index];
+  }
+  return failures;
+}
+
 json row_json(const SecondRow& row) {
   const bool has_latency = row.completed > 0;
   return {{"time", row.time},
@@ -25,6 +33,7 @@ json row_json(const SecondRow& row) {
           {"offered", row.offered},
           {"completed", row.completed},
           {"failed", row.failed},
+          {"failures", failures_json(row.outcomes)},
           {"retried", row.retried},
           {"in_flight", row.in_flight},
           {"p50_ms", has_latency ? json(row.p50_ms) : json()},
@@ -33,19 +42,13 @@ json row_json(const SecondRow& row) {
 }
 
 json tally_json(const Tally& tally, double duration) {
-  json failures = json::object();
-  for (std::size_t index = 1; index < kOutcomes; ++index) {
-    if (tally.outcomes[index] > 0) {
-      failures[to_string(static_cast<Outcome>(index))] = tally.outcomes[index];
-    }
-  }
   const double lag = to_ms(tally.lag.quantile(0.99));
   return {
       {"duration_seconds", duration},
       {"offered", tally.offered},
       {"completed", tally.completed()},
       {"failed", tally.failed()},
-      {"failures", failures},
+      {"failures", failures_json(tally.outcomes)},
       {"retried", tally.retried},
       {"offered_per_second", duration > 0 ? static_cast<double>(tally.offered) / duration : 0},
       {"completed_per_second",
@@ -113,6 +116,7 @@ void Timeline::close_second(std::int64_t time, double target_rate, std::uint64_t
                 .offered = current_.offered,
                 .completed = current_.completed(),
                 .failed = current_.failed(),
+                .outcomes = current_.outcomes,
                 .retried = current_.retried,
                 .in_flight = in_flight,
                 .p50_ms = to_ms(current_.latency.quantile(0.5)),
@@ -129,6 +133,7 @@ void Timeline::close_second(std::int64_t time, double target_rate, std::uint64_t
     last.offered += row.offered;
     last.completed += row.completed;
     last.failed += row.failed;
+    for (std::size_t index = 0; index < kOutcomes; ++index) last.outcomes[index] += row.outcomes[index];
     last.retried += row.retried;
     last.target_rate = row.target_rate;
     last.in_flight = row.in_flight;

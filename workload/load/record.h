@@ -28,10 +28,12 @@ enum class Outcome {
 inline constexpr std::size_t kOutcomes = 9;
 const char* to_string(Outcome outcome);
 
+using OutcomeCounts = std::array<std::uint64_t, kOutcomes>;
+
 // Counts and latencies of some part of a run. Latency is that of kOk only, from the intended start.
 struct Tally {
   std::uint64_t offered = 0;
-  std::array<std::uint64_t, kOutcomes> outcomes{};
+  OutcomeCounts outcomes{};
   std::uint64_t retried = 0;
   LatencyHistogram latency;
   LatencyHistogram lag;  // From the intended to the real start: the generator's own delay.
@@ -48,6 +50,7 @@ struct SecondRow {
   std::uint64_t offered = 0;
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
+  OutcomeCounts outcomes{};  // Both of these by kind.
   std::uint64_t retried = 0;
   std::uint64_t in_flight = 0;
   double p50_ms = 0;  // Meaningful if completed > 0.

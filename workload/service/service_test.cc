@@ -121,6 +121,42 @@ TEST(Service, ErrorRateOneFailsEveryRequest) {
   EXPECT_EQ(http_get(service->port(), "/work").status, 500);
 }
 
+TEST(Service, ErrorRateFailsThatShareOfRequestsAndTheMetricsCountThemByCode) {
+  auto options = quick_options(nowhere());
+  options.cpu_ms = 0;
+  options.error_rate = 0.5;
+  const auto service = Service::start(options).value();
+  Probe probe(service->port());
+  int failed = 0;
+  for (int request = 0; request < 400; ++request) {
+    if (probe.ask("GET", "/work").status == 500) ++failed;
+  }
+  EXPECT_GT(failed, 130);
+  EXPECT_LT(failed, 270) << "seven standard deviations";
+  EXPECT_EQ(metric(service->admin_port(),
+                   R"(http_request_duration_seconds_count{code="500",method="GET",route="/work"})"),
+            failed);
+  EXPECT_EQ(metric(service->admin_port(),
+                   R"(http_request_duration_seconds_count{code="200",method="GET",route="/work"})"),
+            400 - failed);
+}
+
+TEST(Service, SlowdownMultipliesTheCpuTimeAndTheWaitOfARequest) {
+  auto options = quick_options(nowhere());
+  options.cpu_ms = 10;
+  options.wait_ms = 5;
+  options.slowdown = 2;
+  const auto service = Service::start(options).value();
+  const double cpu_before = metric(service->admin_port(), "process_cpu_seconds_total");
+  Probe probe(service->port());
+  for (int request = 0; request < 10; ++request) probe.ask("GET", "/work");
+  EXPECT_GE(metric(service->admin_port(), "process_cpu_seconds_total") - cpu_before, 10 * 0.020 - 0.01)
+      << "a clock of the kernel's, which ticks";
+  EXPECT_GE(metric(service->admin_port(),
+                   R"(http_request_duration_seconds_sum{code="200",method="GET",route="/work"})"),
+            10 * (0.020 + 0.010));
+}
+
 TEST(Service, BadRedisAddressesAndPortsInUseAreNamedWithTheirFlag) {
   EXPECT_EQ(Service::start(quick_options("redis")).error().message,
             "--redis=redis: must be HOST:PORT, such as redis:6379");

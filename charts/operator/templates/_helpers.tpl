@@ -8,3 +8,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
+{{- define "failOpen.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-fail-open
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+{{- define "failOpen.labels" -}}
+{{ include "failOpen.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}

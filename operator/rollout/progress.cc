@@ -1,0 +1,68 @@
+#include "operator/rollout/progress.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace scalableapp::rollout {
+namespace {
+
+// So often a container may be restarted before a pod that does not serve is said to crash-loop.
+constexpr int kRestarts = 3;
+// Clocks, ours and the API server's, may differ by so much.
+constexpr seconds kClockSkew{60};
+
+}  // namespace
+
+Progress look_at_progress(const RevisionState& revision, int deadline_seconds, WallTime now, WallTime not_before) {
+  Progress progress;
+  std::optional<WallTime> last, waiting_since;
+  if (!revision.failure.empty()) {
+    progress.trouble = revision.failure;
+    waiting_since = revision.failure_since.value_or(revision.created);
+  }
+  for (const PodFacts& pod : revision.pods) {
+    if (pod.terminating) continue;
+    if (pod.serving && pod.ready_since) {
+      last = last ? std::max(*last, *pod.ready_since) : *pod.ready_since;
+    } else if (!pod.serving) {
+      const WallTime since = pod.unready_since.value_or(pod.created);
+      waiting_since = waiting_since ? std::min(*waiting_since, since) : since;
+      if (progress.trouble.empty() && !pod.trouble.empty()) {
+        progress.trouble = fmt::format("pod {}: {}", pod.name, pod.trouble);
+      }
+    }
+  }
+  if (waiting_since) {
+    progress.deadline = std::max({last.value_or(*waiting_since), *waiting_since, not_before}) + seconds{deadline_seconds};
+    progress.is_stuck = now >= *progress.deadline;
+  }
+  return progress;
+}
+
+std::string crash_loop(const RevisionState& revision, std::optional<WallTime> attempt_began) {
+  for (const PodFacts& pod : revision.pods) {
+    if (pod.terminating || pod.serving) continue;
+    if (attempt_began && pod.created + kClockSkew < *attempt_began) continue;
+    if (pod.trouble.starts_with("CrashLoopBackOff")) return fmt::format("pod {}: {}", pod.name, pod.trouble);
+    if (pod.restart_count >= kRestarts) {
+      return fmt::format("pod {} was restarted {} times and does not serve{}{}", pod.name, pod.restart_count,
+                         pod.trouble.empty() ? "" : ": ", pod.trouble);
+    }
+  }
+  return {};
+}
+
+std::optional<WallTime> next_available(const RolloutInput& input, WallTime now) {
+  std::optional<WallTime> next;
+  for (const RevisionState& state : input.revisions) {
+    for (const PodFacts& pod : state.pods) {
+      if (!pod.serving || pod.terminating || !pod.ready_since) continue;
+      const WallTime at = *pod.ready_since + seconds{input.spec.rollout.min_ready_seconds};
+      if (at > now && (!next || at < *next)) next = at;
+    }
+  }
+  return next;
+}
+
+}  // namespace scalableapp::rollout
