@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,15 @@ json& object_at(json& parent, const char* name) {
   json& value = parent[name];
   if (!value.is_object()) value = json::object();
   return value;
+}
+
+std::int64_t revisions_before(const ScalableApp& app) {
+  std::int64_t count = 0;
+  const auto found = app.metadata.annotations.find(kRevisionsBeforeAnnotation);
+  if (found == app.metadata.annotations.end()) return 0;
+  const std::string& text = found->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  return error == std::errc() && count > 0 && count < 1'000'000'000 ? count : 0;
 }
 
 }  // namespace
@@ -75,7 +85,7 @@ std::string replica_set_body(const ScalableApp& app, std::string_view revision, 
                    {"controller", true},
                    {"blockOwnerDeletion", true}};
   json annotations{{kTemplateHashAnnotation, template_hash(app.spec.template_json)},
-                   {kRevisionNumberAnnotation, fmt::format("{}", app.metadata.generation)}};
+                   {kRevisionNumberAnnotation, fmt::format("{}", revisions_before(app) + app.metadata.generation)}};
   if (app.spec.template_json.size() <= kLongestTemplateKept) annotations[kTemplateAnnotation] = app.spec.template_json;
   // As Deployment's: found by the pods' labels, and kept with why it came to be.
   const auto cause = app.metadata.annotations.find(kChangeCauseAnnotation);

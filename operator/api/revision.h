@@ -13,6 +13,9 @@ namespace scalableapp::api {
 // again: later revisions have greater ones.
 inline constexpr const char* kTemplateHashAnnotation = "scalableapp.io/template-hash";
 inline constexpr const char* kRevisionNumberAnnotation = "scalableapp.io/revision-number";
+// Of the app: what is added to the number of each of its revisions, so that those that it has taken over from a
+// Deployment come before them.
+inline constexpr const char* kRevisionsBeforeAnnotation = "scalableapp.io/revisions-before";
 // spec.template as the app has it: the ReplicaSet's own has the API server's defaults in it, and cannot be given back.
 inline constexpr const char* kTemplateAnnotation = "scalableapp.io/template";
 // A longer one is left out: all of an object's annotations may have 256 KiB together.

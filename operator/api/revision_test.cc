@@ -91,6 +91,17 @@ TEST(Revision, TheReplicaSetsNameLeavesRoomForAPods) {
   EXPECT_EQ(replica_set_prefix(app.metadata.name), std::string(45, 'a'));
 }
 
+TEST(ReplicaSetBody, CountsOnFromTheRevisionsThatWereADeployments) {
+  const auto number_after = [](const char* before) {
+    ScalableApp app = app_of(pod_template());
+    app.metadata.annotations[kRevisionsBeforeAnnotation] = before;
+    const json body = json::parse(replica_set_body(app, "r1", 3));
+    return body["metadata"]["annotations"][kRevisionNumberAnnotation].get<std::string>();
+  };
+  EXPECT_EQ(number_after("12"), "16");
+  for (const char* nonsense : {"", "many", "-3", "9999999999999999999999"}) EXPECT_EQ(number_after(nonsense), "4");
+}
+
 TEST(ReplicaSetBody, IsTheTemplateWithOwnerLabelsAndGate) {
   const ScalableApp app = app_of(pod_template());
   const json want = json::parse(R"({

@@ -234,6 +234,9 @@ Result<Adoption> translate(const json& deployment, const json& autoscaler, std::
   json& kept = app["metadata"]["annotations"];
   kept[kAdoptedFromAnnotation] = name_of(deployment);
   kept[kAdoptedDeploymentAnnotation] = remembered(deployment).dump();
+  if (const std::string last = annotation(deployment, kDeploymentRevision); !last.empty()) {
+    kept[api::kRevisionsBeforeAnnotation] = last;
+  }
   if (autoscaler.is_object()) kept[kAdoptedAutoscalerAnnotation] = remembered_autoscaler(autoscaler).dump();
   kept[kAdoptingAnnotation] = "true";
   adoption.body = app.dump();

@@ -44,14 +44,12 @@ Runnable adopt_command() {
   return {.command = {.name = "adopt",
                       .summary = "Take a Deployment over into a ScalableApp, without restarting a pod.",
                       .description =
-                          "The ScalableApp gets the Deployment's name and template and scales as its "
-                          "HorizontalPodAutoscaler did;\n"
-                          "what has no translation is told. Deployment and HorizontalPodAutoscaler are deleted, the "
-                          "ReplicaSets and pods\n"
-                          "stay as they are and become the ScalableApp's. Where it breaks off, no pod has been restarted, "
-                          "and the same\n"
-                          "command goes on. `release` is the way back.\n\n"
-                          "Whatever else makes the Deployment (GitOps, Helm) must be ended first, or it will make it "
+                          "The ScalableApp gets the Deployment's name and template, and scales as its\n"
+                          "HorizontalPodAutoscaler did; what has no translation is told. Deployment and\n"
+                          "HorizontalPodAutoscaler are deleted; the ReplicaSets and pods stay as they are and become\n"
+                          "the ScalableApp's. Where it breaks off no pod has been restarted, and the same command goes\n"
+                          "on. `release` is the way back.\n\n"
+                          "Whatever else makes the Deployment (GitOps, Helm) must be ended first, or it will make it\n"
                           "again.",
                       .examples = "# What would become of Deployment web?\n"
                                   "kubectl scalableapp adopt web -n shop --dry-run > web.yaml\n\n"

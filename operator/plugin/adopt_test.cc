@@ -90,6 +90,7 @@ TEST(Adopt, WhatIsCreatedIsPausedAndRemembersWhatTheRestNeeds) {
   json& annotations = body["metadata"]["annotations"];
   EXPECT_EQ(annotations[kAdoptedFromAnnotation], "web");
   EXPECT_EQ(annotations[kAdoptingAnnotation], "true");
+  EXPECT_EQ(annotations["scalableapp.io/revisions-before"], "4");
   EXPECT_EQ(json::parse(annotations[kAdoptedDeploymentAnnotation].get<std::string>()),
             json::parse(R"({"uid":"d-1","labels":{"team":"front"},"selector":{"matchLabels":{"app":"web"}},
                             "annotations":{"kubernetes.io/change-cause":"v2","owner":"ann"}})"));

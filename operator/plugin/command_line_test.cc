@@ -116,8 +116,8 @@ TEST(CommandLine, HelpHasTheSectionsOfKubectl) {
 
 TEST(Commands, EveryOneHasHelpAndRefusesUnknownFlags) {
   for (const std::string name :
-       {"status", "history", "promote", "abort", "retry", "pause", "resume", "restart", "undo", "scale", "simulate",
-        "backtest", "tune", "explain", "decide"}) {
+       {"status", "history", "promote", "abort", "retry", "pause", "resume", "restart", "undo", "scale", "adopt",
+        "release", "simulate", "backtest", "tune", "explain", "decide"}) {
     const Ran help = run(Words{name, "--help"});
     EXPECT_EQ(help.exit_code, 0);
     for (const char* part : {"Examples:\n", "Options:\n", "Usage:\n  kubectl scalableapp "}) {
@@ -139,9 +139,10 @@ TEST(Commands, TheOverviewNamesThemAll) {
   EXPECT_EQ(overview.exit_code, 0);
   EXPECT_EQ(run(Words{}).out, overview.out);
   EXPECT_THAT(overview.out,
-              testing::ContainsRegex("Watch and steer:\n  status (.|\n)*\n\nTry and explain:\n  simulate "));
+              testing::ContainsRegex("Watch and steer:\n  status (.|\n)*\n\nMove to ScalableApps and back:\n  adopt "
+                                     "(.|\n)*\n\nTry and explain:\n  simulate "));
   for (const char* name : {"status", "history", "promote", "abort", "retry", "pause", "resume", "restart", "undo",
-                           "scale", "simulate", "backtest", "tune", "explain", "decide", "version"}) {
+                           "scale", "adopt", "release", "simulate", "backtest", "tune", "explain", "decide", "version"}) {
     EXPECT_THAT(overview.out, HasSubstr(std::string("\n  ") + name + " "));
   }
   EXPECT_THAT(run(Words{"deploy"}).err, HasSubstr("deploy: no such command; must be one of status, history, "));

@@ -56,12 +56,12 @@ json owners_with(const api::ScalableApp& app, const json& replica_set) {
   return owners;
 }
 
-// `number`: as the operator counts revisions, which is by the app's generation: this one's is the first.
 json take_over_patch(const api::ScalableApp& app, const json& replica_set, const std::string& revision,
-                     const std::string& template_json, std::int64_t number) {
+                     const std::string& template_json) {
   const json labels{{api::kAppLabel, app.metadata.name}, {api::kRevisionLabel, revision}};
   json annotations{{api::kTemplateHashAnnotation, api::template_hash(template_json)},
-                   {api::kRevisionNumberAnnotation, fmt::format("{}", number)}};
+                   {api::kRevisionNumberAnnotation, fmt::format("{}", deployment_revision(replica_set))}};
+  if (template_json.size() <= api::kLongestTemplateKept) annotations[api::kTemplateAnnotation] = template_json;
   json gates = gates_of(template_in(replica_set));
   if (std::ranges::find(gates, ours()) == gates.end()) gates.push_back(ours());
   json metadata = lock(replica_set);
@@ -109,22 +109,19 @@ TakeOvers take_over(const api::ScalableApp& app, std::span<const json> replica_s
   });
   TakeOvers result;
   std::set<std::string> taken;
-  std::int64_t number = 0;
   for (const json* replica_set : newest_first) {
     const std::string template_json = template_of(*replica_set);
-    const bool is_updated = template_json == app.spec.template_json;
-    const std::string revision =
-        is_updated ? api::revision_of(app.spec, 0) : api::revision_hash(template_json, 0);
+    const std::string revision = template_json == app.spec.template_json ? api::revision_of(app.spec, 0)
+                                                                        : api::revision_hash(template_json, 0);
     if (!taken.insert(revision).second) {
       result.left_alone.push_back(name_of(*replica_set));
       continue;
     }
-    const json patch = take_over_patch(app, *replica_set, revision, template_json, is_updated ? 1 : number--);
     result.replica_sets.push_back({.name = name_of(*replica_set),
                                    .uid = uid_of(*replica_set),
                                    .revision = revision,
                                    .replicas = replicas_of(*replica_set),
-                                   .patch = patch.dump()});
+                                   .patch = take_over_patch(app, *replica_set, revision, template_json).dump()});
   }
   return result;
 }

@@ -59,7 +59,8 @@ TEST(OwnedReplicaSets, TheOneOfTheAppsTemplateBecomesItsUpdatedRevision) {
                    {{"uid", "uid-web-b"}, {"resourceVersion", "77"},
                     {"labels", {{"scalableapp.io/name", "web"}, {"scalableapp.io/revision", taken.replica_sets[0].revision}}},
                     {"annotations", {{"scalableapp.io/template-hash", api::template_hash(web.spec.template_json)},
-                                     {"scalableapp.io/revision-number", "1"}}},
+                                     {"scalableapp.io/template", web.spec.template_json},
+                                     {"scalableapp.io/revision-number", "4"}}},
                     {"ownerReferences", {{{"apiVersion", "scalableapp.io/v1alpha1"}, {"kind", "ScalableApp"}, {"name", "web"},
                                           {"uid", "a-1"}, {"controller", true}, {"blockOwnerDeletion", true}}}}}},
                   {"spec", {{"template",
@@ -79,7 +80,7 @@ TEST(OwnedReplicaSets, AnOlderOneIsTheRevisionThatItsTemplateWouldBe) {
   for (const TakeOver& one : taken.replica_sets) {
     numbers.push_back(json::parse(one.patch)["metadata"]["annotations"]["scalableapp.io/revision-number"]);
   }
-  EXPECT_THAT(numbers, ElementsAre("1", "0", "-1"));
+  EXPECT_THAT(numbers, ElementsAre("4", "3", "2"));
 }
 
 TEST(OwnedReplicaSets, TakingOverTwiceAsksForTheSame) {

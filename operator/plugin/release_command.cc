@@ -32,11 +32,10 @@ Runnable release_command() {
   return {.command = {.name = "release",
                       .summary = "Give a ScalableApp back to a Deployment, without restarting a pod.",
                       .description =
-                          "The Deployment gets the app's name, the template that runs, and its count. A "
-                          "HorizontalPodAutoscaler that\n"
-                          "`adopt` took over is made again; where there was none one is proposed for the CPU metric. "
-                          "Refused while a\n"
-                          "rollout is not over. Where it breaks off, the same command goes on.",
+                          "The Deployment gets the app's name, the template that runs, and its count. A\n"
+                          "HorizontalPodAutoscaler that `adopt` took over is made again; where there was none one is\n"
+                          "proposed for the CPU metric. Refused while a rollout is not over. Where it breaks off, the\n"
+                          "same command goes on.",
                       .examples = "# Run shop/web as a Deployment again\n"
                                   "kubectl scalableapp release web -n shop",
                       .usage = "release NAME [options]",

@@ -349,7 +349,8 @@ Result<void> Releasing::finish() {
   did(stays_paused ? fmt::format("Deployment {} stays paused, as the rollout was", name_)
                    : fmt::format("Deployment {} unpaused", name_));
   // The Deployment controller copies the Deployment's to its newest ReplicaSet.
-  for (const char* ours : {api::kTemplateHashAnnotation, api::kRevisionNumberAnnotation, api::kSizeChangeAnnotation}) {
+  for (const char* ours : {api::kTemplateHashAnnotation, api::kTemplateAnnotation, api::kRevisionNumberAnnotation,
+                           api::kSizeChangeAnnotation}) {
     annotations[ours] = nullptr;
   }
   const auto owned = replica_sets_of_deployment();

@@ -40,7 +40,7 @@ printf 'kind: ScalableApp\napiVersion: scalableapp.io/v1alpha1\nmetadata: {name:
 says "the overview names the commands" 0 "simulate" --help
 says "the version is told" 0 "kubectl-scalableapp 0." version
 steering="promote abort retry pause resume restart undo scale"
-for command in status history $steering simulate backtest tune explain decide; do
+for command in status history $steering adopt release simulate backtest tune explain decide; do
   says "$command has help with its usage" 0 "kubectl scalableapp $command" "$command" --help
   says "$command refuses a flag that is none" 2 "--colour: no such flag of $command; must be one of --" "$command" --colour=red
 done
