@@ -45,7 +45,7 @@ struct PodFacts {
   bool serving = false;
   std::optional<WallTime> ready_since;
   bool terminating = false;  // Or draining (scale_down.h): on its way out.
-  bool draining = false;     // Terminating only so far that it drains: it would come back if it were needed.
+  bool deleted = false;      // Terminating for good: it cannot come back, as one that drains can.
   bool leaving = false;      // Its node is cordoned.
   std::string trouble;  // In the kubelet's words; empty: none.
   int restart_count = 0;
