@@ -116,6 +116,11 @@ TEST(Evacuation, AnAppAtZeroAndARolloutInFlightEvacuateNothing) {
   EXPECT_THAT(world.plan_now().actions, IsEmpty());
 }
 
+TEST(Evacuation, PodsThatTheReplicaSetHasYetToTakeAreNotSaved) {
+  EXPECT_EQ(evacuate({.spec = 4, .live = 5, .available = 4, .leaving = 2, .leaving_available = 2}, 4, 1), 4);
+  EXPECT_EQ(evacuate({.spec = 4, .live = 4, .available = 4, .leaving = 1, .leaving_available = 1}, 4, 1), 5);
+}
+
 TEST(Evacuation, APodThatHangsOnADeadNodeDoesNotHoldUpTheOthers) {
   World world{.desired = 4, .revisions = {revision("new", 4, 4)}, .current_revision = "new"};
   auto& pods = world.revisions[0].pods;

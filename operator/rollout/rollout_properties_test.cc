@@ -42,7 +42,7 @@ class Story {
     const int total_before = cluster_.total();
     cluster_.carry_out(plan, changes && chance(0.1) ? static_cast<std::size_t>(pick(0, 2)) : 1000);
     remember_traffic();
-    expect_capacity(before, available_before);
+    expect_capacity(before, available_before, plan);
     expect_bounds(plan, total_before);
     expect_no_growth_of_the_failed(before, plan);
     cluster_.last = plan;
@@ -190,10 +190,11 @@ class Story {
     return share;
   }
 
-  void expect_capacity(const std::vector<RevisionState>& before, int available_before) {
+  void expect_capacity(const std::vector<RevisionState>& before, int available_before, const RolloutPlan& plan) {
     const auto& spec = cluster_.spec.rollout;
     const int desired = cluster_.desired_replicas;
-    const int unavailable = resolve(spec, desired).unavailable;
+    const bool is_back = plan.progressing.reason == "RollingBack" || cluster_.updated == cluster_.current;
+    const int unavailable = is_back && !plan.is_complete ? 0 : resolve(spec, desired).unavailable;
     if (spec.strategy == RolloutStrategy::kRecreate) return;
     if (!is_routed()) {
       EXPECT_GE(cluster_.available(), std::min(available_before, desired - unavailable))
