@@ -113,7 +113,8 @@ class Story {
     spec.progress_deadline_seconds = pick(20, 60);
     spec.automatic_rollback = chance(0.8);
     spec.during_burst = chance(0.5) ? api::DuringBurst::kHold : api::DuringBurst::kContinue;
-    spec.blue_green = {.active_service = "active", .auto_promotion = chance(0.6), .scale_down_delay_seconds = pick(0, 10)};
+    spec.blue_green = {
+        .active_service = "active", .auto_promotion = chance(0.6), .scale_down_delay_seconds = pick(0, 10)};
     if (chance(0.5)) spec.analysis = api::Analysis{.count = 3, .metrics = {{.name = "errors"}}};
     if (chance(0.5)) spec.canary.stable_service = "stable", spec.canary.canary_service = "canary";
     if (chance(0.5)) spec.canary.http_route = "route";
