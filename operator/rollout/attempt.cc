@@ -188,6 +188,10 @@ void begin(Look& look) {
     promote(look);
     if (look.spec().analysis && look.sides.stable && !look.is_first() && !look.input.controls.promote_fully) {
       look.verdict = outcome(*look.spec().analysis, state.analysis);
+      // Who promotes it past the last step does not want to be asked again.
+      const auto& past = look.input.controls.promote_past;
+      const bool is_past_all = past && *past + 1 >= step_count(look.spec());
+      if (is_past_all && look.verdict.verdict == api::Verdict::kInconclusive) look.verdict = {};
     }
     judge_again(look);
     look.is_back = goes_back(look.input, state, look.sides);

@@ -69,6 +69,15 @@ TEST(BlueGreen, BothSetsFollowTheWantedCount) {
   EXPECT_EQ(cluster.replicas("v2"), 3);
 }
 
+TEST(BlueGreen, AfterTheSwitchTheOldSetFollowsWhileItIsKept) {
+  Cluster cluster = rolled_out(4, true);
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.routing.stable_revision == "v2"; }));
+  cluster.desired_replicas = 9;
+  cluster.look();
+  EXPECT_EQ(cluster.replicas("v1"), 9);
+  EXPECT_EQ(cluster.replicas("v2"), 9);
+}
+
 TEST(BlueGreen, TheOldSetStaysUntilTheAnalysisIsSuccessful) {
   Cluster cluster = rolled_out(4, true, true);
   cluster.state.analysis.metrics = {{.name = "errors", .successful = 9}};

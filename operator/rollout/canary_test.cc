@@ -138,10 +138,27 @@ TEST(Canary, AnAnalysisStepEndsWithItsOwnGoodMeasurements) {
   EXPECT_EQ(cluster.state.step, 3);
 }
 
+TEST(Canary, PromotedPastAStepWithoutAVerdictTheNextOneIsAskedAfresh) {
+  api::RolloutSpec spec = by_replicas({weight(25), pause_for(1), weight(50), pause_for(1), weight(75)});
+  spec.analysis = api::Analysis{.count = 2, .metrics = {{.name = "errors"}}};
+  Cluster cluster = rolled_out(4, spec);
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.state.step == 1; }));
+  cluster.state.analysis.metrics = {{.name = "errors", .inconclusive = 1}};
+  cluster.run(50);
+  EXPECT_EQ(cluster.state.step, 1);
+  EXPECT_EQ(cluster.state.pause_reason, "InconclusiveAnalysis");
+  cluster.controls.promote_past = 1;
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.state.step == 4; }));
+  cluster.state.analysis.metrics[0].inconclusive = 1;
+  cluster.run(50);
+  EXPECT_EQ(cluster.state.step, 4);
+}
+
 TEST(Canary, AThirdRevisionBeginsAtTheFirstStepAndTheGivenUpOneMakesRoom) {
-  Cluster cluster = rolled_out(10, by_replicas({weight(30), pause_until_promoted()}));
+  Cluster cluster = rolled_out(10, by_replicas({weight(70), pause_until_promoted()}));
   ASSERT_TRUE(cluster.run_until([&] { return cluster.state.phase == RolloutPhase::kPaused; }));
   cluster.updated = "v3";
+  cluster.spec.rollout.canary.steps[0] = weight(30);
   cluster.look();
   EXPECT_EQ(cluster.state.step, 0);
   while (cluster.state.phase != RolloutPhase::kPaused) {
@@ -229,9 +246,13 @@ TEST(RoutedCanary, ALostPodDoesNotMoveTheTrafficAndManyDo) {
   cluster.kill("v2", 1);
   cluster.look();
   EXPECT_EQ(cluster.routing.weight, 60);
-  cluster.kill("v2", 3);
+  cluster.kill("v2", 1);
   cluster.look();
-  EXPECT_EQ(cluster.available("v2"), 2);
+  EXPECT_EQ(cluster.available("v2"), 4);
+  EXPECT_EQ(cluster.routing.weight, 60);
+  cluster.kill("v2", 2);
+  cluster.look();
+  EXPECT_EQ(cluster.available("v2"), 3);
   EXPECT_EQ(cluster.routing.weight, 20);
   cluster.run(5);
   EXPECT_EQ(cluster.routing.weight, 60);

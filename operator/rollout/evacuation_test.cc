@@ -49,7 +49,7 @@ class Drain {
     for (PodFacts& pod : one.pods) {
       if (pod.terminating || kept-- > 0) continue;
       pod.terminating = true;
-      pod.draining = drain_ > 0;
+      pod.deleted = drain_ == 0;
       pod.serving = false;
       since_[pod.name] = cluster_.now;
     }
@@ -113,6 +113,22 @@ TEST(Evacuation, AnAppAtZeroAndARolloutInFlightEvacuateNothing) {
   world = {.desired = 4, .revisions = {revision("new", 1, 0, 1), revision("old", 4, 4)}};
   world.spec.rollout = {.max_surge = {1}, .max_unavailable = {0}};
   world.revisions[1].pods[0].leaving = true;
+  EXPECT_THAT(world.plan_now().actions, IsEmpty());
+}
+
+TEST(Evacuation, PodsThatTheReplicaSetHasYetToTakeAreNotSaved) {
+  EXPECT_EQ(evacuate({.spec = 4, .live = 5, .available = 4, .leaving = 2, .leaving_available = 2}, 4, 1), 4);
+  EXPECT_EQ(evacuate({.spec = 4, .live = 4, .available = 4, .leaving = 1, .leaving_available = 1}, 4, 1), 5);
+}
+
+TEST(Evacuation, APodThatHangsOnADeadNodeDoesNotHoldUpTheOthers) {
+  World world{.desired = 4, .revisions = {revision("new", 4, 4)}, .current_revision = "new"};
+  auto& pods = world.revisions[0].pods;
+  pods[0].leaving = true;
+  pods.push_back({.name = "gone", .terminating = true, .deleted = true, .leaving = true});
+  world.spec.rollout.max_surge = {1};
+  EXPECT_THAT(texts(world.plan_now().actions), ElementsAre("new: 4 -> 5"));
+  pods.back().deleted = false;  // One that drains would come back.
   EXPECT_THAT(world.plan_now().actions, IsEmpty());
 }
 

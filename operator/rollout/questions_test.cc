@@ -77,6 +77,8 @@ TEST(HoldsScaleDown, NotWhereItIsStuckWithoutAWayBack) {
   EXPECT_TRUE(holds_scale_down(cluster.now, cluster.input()));
   cluster.run(60);
   EXPECT_FALSE(holds_scale_down(cluster.now, cluster.input()));
+  cluster.updated = "v3";
+  EXPECT_TRUE(holds_scale_down(cluster.now, cluster.input()));
 }
 
 TEST(HoldsScaleDown, NotForAFirstDeployment) {

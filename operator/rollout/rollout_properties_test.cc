@@ -42,7 +42,7 @@ class Story {
     const int total_before = cluster_.total();
     cluster_.carry_out(plan, changes && chance(0.1) ? static_cast<std::size_t>(pick(0, 2)) : 1000);
     remember_traffic();
-    expect_capacity(before, available_before);
+    expect_capacity(before, available_before, plan);
     expect_bounds(plan, total_before);
     expect_no_growth_of_the_failed(before, plan);
     cluster_.last = plan;
@@ -113,7 +113,8 @@ class Story {
     spec.progress_deadline_seconds = pick(20, 60);
     spec.automatic_rollback = chance(0.8);
     spec.during_burst = chance(0.5) ? api::DuringBurst::kHold : api::DuringBurst::kContinue;
-    spec.blue_green = {.active_service = "active", .auto_promotion = chance(0.6), .scale_down_delay_seconds = pick(0, 10)};
+    spec.blue_green = {
+        .active_service = "active", .auto_promotion = chance(0.6), .scale_down_delay_seconds = pick(0, 10)};
     if (chance(0.5)) spec.analysis = api::Analysis{.count = 3, .metrics = {{.name = "errors"}}};
     if (chance(0.5)) spec.canary.stable_service = "stable", spec.canary.canary_service = "canary";
     if (chance(0.5)) spec.canary.http_route = "route";
@@ -190,10 +191,11 @@ class Story {
     return share;
   }
 
-  void expect_capacity(const std::vector<RevisionState>& before, int available_before) {
+  void expect_capacity(const std::vector<RevisionState>& before, int available_before, const RolloutPlan& plan) {
     const auto& spec = cluster_.spec.rollout;
     const int desired = cluster_.desired_replicas;
-    const int unavailable = resolve(spec, desired).unavailable;
+    const bool is_back = plan.progressing.reason == "RollingBack" || cluster_.updated == cluster_.current;
+    const int unavailable = is_back && !plan.is_complete ? 0 : resolve(spec, desired).unavailable;
     if (spec.strategy == RolloutStrategy::kRecreate) return;
     if (!is_routed()) {
       EXPECT_GE(cluster_.available(), std::min(available_before, desired - unavailable))

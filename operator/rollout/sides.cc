@@ -12,7 +12,7 @@ Side look_at(const RevisionState& state, seconds min_ready, WallTime now) {
   for (const PodFacts& pod : state.pods) {
     if (pod.terminating) {
       ++side.going;
-      side.leaving_drain |= pod.draining && pod.leaving;
+      side.leaving_drain |= !pod.deleted && pod.leaving;
       continue;
     }
     const bool is_available = pod.serving && pod.ready_since && now - *pod.ready_since >= min_ready;
