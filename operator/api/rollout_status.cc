@@ -70,6 +70,7 @@ json to_json(const AnalysisMetricStatus& metric) {
   put(object, "failed", metric.failed);
   put(object, "inconclusive", metric.inconclusive);
   put(object, "missingInARow", metric.missing_in_a_row);
+  if (metric.is_suspected) object["isSuspected"] = true;
   return object;
 }
 
@@ -81,6 +82,7 @@ AnalysisMetricStatus decode_metric_status(const json& object) {
           .successful = whole(object, "successful"),
           .failed = whole(object, "failed"),
           .inconclusive = whole(object, "inconclusive"),
+          .is_suspected = boolean(object, "isSuspected"),
           .missing_in_a_row = whole(object, "missingInARow")};
 }
 

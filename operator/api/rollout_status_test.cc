@@ -33,6 +33,7 @@ RolloutStatus full_status() {
                                     .successful = 3,
                                     .failed = 2,
                                     .inconclusive = 1,
+                                    .is_suspected = true,
                                     .missing_in_a_row = 2},
                                    {.name = "latency", .last = Verdict::kInconclusive},
                                    {.name = "restarts", .last = Verdict::kSuccessful},

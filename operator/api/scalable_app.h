@@ -364,6 +364,7 @@ struct AnalysisMetricStatus {
   int successful = 0;    // Since the present step began.
   int failed = 0;
   int inconclusive = 0;
+  bool is_suspected = false;  // The last measurement was bad, which has to be seen twice in a row.
   int missing_in_a_row = 0;  // Of the latest measurements so many had nothing for it.
   bool operator==(const AnalysisMetricStatus&) const = default;
 };

@@ -387,6 +387,7 @@ TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
                                               .successful = 1,
                                               .failed = 1,
                                               .inconclusive = 1,
+                                    .is_suspected = true,
                                     .missing_in_a_row = 2}},
                                  .bounds = {0.5},
                                  .updated = evidence,

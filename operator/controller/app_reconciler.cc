@@ -773,9 +773,11 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   scaling::Observation observation{.readings = snapshot.readings,
                                    .observing_since = memory->observing_since};
   for (const auto& replica_set : snapshot.replica_sets) observation.current_replicas += replica_set->spec_replicas;
-  for (const auto& pod : snapshot.pods) {
-    observation.pods.push_back(to_state(*pod, rollout::carries_load(input, revision_of(pod->metadata))));
+  std::map<std::string, bool> has_load;
+  for (const auto& revision : input.revisions) {
+    has_load[revision.revision] = rollout::carries_load(input, revision.revision);
   }
+  for (const auto& pod : snapshot.pods) observation.pods.push_back(to_state(*pod, has_load[revision_of(pod->metadata)]));
   observation.revision = memory->written.current_revision;
   observation.rollout_in_flight = rollout::holds_scale_down(now, input);
   // The app's size is what was last asked for: ReplicaSets may hold a surge, or less than it. Of an app that is paused

@@ -52,11 +52,11 @@ struct Side {
   double share() const { return hits / requests; }
 };
 
-// `tests`: as one of so many that are made in a look.
-bool is_significant(const Side& updated, const Side& stable, int looks_before, int tests = 1) {
-  const auto tally = [](const Side& side) {
-    const std::int64_t tries = std::llround(std::clamp(side.requests, 0.0, 1e9));
-    return Tally{.hits = std::llround(std::clamp(side.hits, 0.0, static_cast<double>(tries))), .tries = tries};
+// `tests`: as one of so many that are made in a look. `clump`: so many requests say no more than one.
+bool is_significant(const Side& updated, const Side& stable, int looks_before, int tests = 1, double clump = 1) {
+  const auto tally = [clump](const Side& side) {
+    const std::int64_t tries = std::llround(std::clamp(side.requests / clump, 0.0, 1e9));
+    return Tally{.hits = std::llround(std::clamp(side.hits / clump, 0.0, static_cast<double>(tries))), .tries = tries};
   };
   const double n = looks_before + 1;
   const double level = kFalseAlarms * 6 / (std::numbers::pi * std::numbers::pi * n * n);
@@ -104,6 +104,14 @@ Look look_at_errors(const api::Analysis& analysis, const AnalysisMetric& metric,
                               requests_text(stable.requests)));
 }
 
+// Of the measurement alone; `stable_seconds` stands for the stable revision where it had no traffic.
+bool is_slower_now(const AnalysisMetric& metric, const Measurement& measurement, double stable_seconds) {
+  const auto updated = histogram_quantile(metric.quantile, measurement.bounds, measurement.updated.buckets);
+  const auto stable = histogram_quantile(metric.quantile, measurement.bounds, measurement.stable.buckets);
+  return !updated || *updated >= measurement.bounds.back() ||
+         *updated > stable.value_or(stable_seconds) * (1 + metric.max_increase / 100);
+}
+
 Look look_at_latency(const api::Analysis& analysis, const AnalysisMetric& metric, const Measurement& measurement,
                      const api::AnalysisStatus& status, int looks_before) {
   const std::vector<double>& bounds = status.bounds;
@@ -114,6 +122,7 @@ Look look_at_latency(const api::Analysis& analysis, const AnalysisMetric& metric
   if (const auto why = measurement.missing.find(metric.name); why != measurement.missing.end()) {
     return missing(why->second);
   }
+  if (measurement.is_short_of_pods) return Look{.value = "too few pods for the load"};
   if (auto look = why_not_yet(analysis, measurement, updated_requests, stable_requests)) return *look;
 
   const std::size_t last = bounds.size() - 1;
@@ -126,7 +135,7 @@ Look look_at_latency(const api::Analysis& analysis, const AnalysisMetric& metric
   if (stable_beyond.share() > 1 - metric.quantile) {
     // Of the quantile nothing is known: the share of what is that slow stands for it.
     return compared(updated_beyond.share() > stable_beyond.share() * allowed,
-                    is_significant(updated_beyond, stable_beyond, looks_before), updated_requests,
+                    is_significant(updated_beyond, stable_beyond, looks_before, 1, kSlowClump), updated_requests,
                     fmt::format("{} of {} requests over {}, the histogram's last bound, stable {} of {}",
                                 percent(updated_beyond.share()), requests_text(updated_requests),
                                 time_text(bounds[last]), percent(stable_beyond.share()),
@@ -140,7 +149,7 @@ Look look_at_latency(const api::Analysis& analysis, const AnalysisMetric& metric
   };
   const auto is_unlikely = [&](std::size_t bound) {
     const auto [updated, stable] = slower(bound);
-    return is_significant(updated, stable, looks_before, 2);
+    return is_significant(updated, stable, looks_before, 2, kSlowClump);
   };
   const std::size_t bucket = bucket_of(stable_seconds);
   const bool is_same_bucket = !is_beyond && bucket_of(updated_seconds) == bucket;
@@ -149,8 +158,11 @@ Look look_at_latency(const api::Analysis& analysis, const AnalysisMetric& metric
     doubt += fmt::format(": the histogram has no bound between {} and {}",
                          time_text(bucket > 0 ? bounds[bucket - 1] : 0), time_text(bounds[bucket]));
   }
+  const bool is_so_now = is_slower_now(metric, measurement, stable_seconds);
+  if (!is_so_now) doubt = "not in the last interval";
   return compared(is_beyond || updated_seconds > stable_seconds * allowed,
-                  is_unlikely(bucket) || (is_same_bucket && bucket > 0 && is_unlikely(bucket - 1)), updated_requests,
+                  is_so_now && (is_unlikely(bucket) || (is_same_bucket && bucket > 0 && is_unlikely(bucket - 1))),
+                  updated_requests,
                   fmt::format("p{:.4g} {}{} of {} requests, stable {} of {}", metric.quantile * 100,
                               is_beyond ? "over " : "", time_text(updated_seconds), requests_text(updated_requests),
                               time_text(stable_seconds), requests_text(stable_requests)),
@@ -188,8 +200,13 @@ Look look_at(const api::Analysis& analysis, const AnalysisMetric& metric, const 
   return {};
 }
 
-void note(Look look, AnalysisMetricStatus& status) {
+void note(AnalysisMetricType type, Look look, AnalysisMetricStatus& status) {
   status.value = std::move(look.value);
+  const bool was_suspected = std::exchange(status.is_suspected, false);
+  if (type == AnalysisMetricType::kLatency && look.verdict == Verdict::kFailed && !was_suspected) {
+    status.is_suspected = look.is_doubtful = true;
+    status.value += " (once more, to be sure)";
+  }
   status.missing_in_a_row = look.is_missing ? status.missing_in_a_row + 1 : 0;
   if (look.verdict == Verdict::kNone && !look.is_doubtful) return;
   ++status.measurements;  // Whatever it says, it had its chance to be a false alarm.
@@ -251,13 +268,18 @@ api::AnalysisStatus measure(const api::Analysis& analysis, const Measurement& me
   const auto soonest = milliseconds{900} * analysis.interval_seconds;
   if (status.measured_at && measurement.at < *status.measured_at + soonest) return status;
   status.measured_at = measurement.at;
-  if (!cannot_be_compared(measurement)) add_counts(measurement, status);
+  if (!cannot_be_compared(measurement)) {
+    Measurement counted = measurement;
+    // Who waits for pods that the app does not have yet waits by chance more in one revision than in the other.
+    if (measurement.is_short_of_pods) counted.updated.buckets.clear(), counted.stable.buckets.clear();
+    add_counts(counted, status);
+  }
   std::vector<AnalysisMetricStatus> metrics;
   for (const AnalysisMetric& metric : analysis.metrics) {
     const auto known = std::ranges::find(status.metrics, metric.name, &AnalysisMetricStatus::name);
     AnalysisMetricStatus& own =
         metrics.emplace_back(known == status.metrics.end() ? AnalysisMetricStatus{.name = metric.name} : *known);
-    note(look_at(analysis, metric, measurement, status, own.measurements), own);
+    note(metric.type, look_at(analysis, metric, measurement, status, own.measurements), own);
   }
   status.metrics = std::move(metrics);
   status.message = outcome(analysis, status).message;
