@@ -9,8 +9,8 @@
 
 namespace scalableapp::api {
 
-// Annotations of a ReplicaSet. The number is the app's metadata.generation when it was created:
-// later revisions have greater ones.
+// Annotations of a ReplicaSet. The number is the app's metadata.generation when it was created, or last asked for
+// again: later revisions have greater ones.
 inline constexpr const char* kTemplateHashAnnotation = "scalableapp.io/template-hash";
 inline constexpr const char* kRevisionNumberAnnotation = "scalableapp.io/revision-number";
 // Of the app: what is added to the number of each of its revisions, so that those that it has taken over from a

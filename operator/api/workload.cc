@@ -171,6 +171,11 @@ Result<ReplicaSet> decode_replica_set(const json& object) {
   if (change != replica_set.metadata.annotations.end()) {
     replica_set.size_change = decode_size_change(change->second);
   }
+  if (const auto number = replica_set.metadata.annotations.find(kRevisionNumberAnnotation);
+      number != replica_set.metadata.annotations.end()) {
+    const std::string& text = number->second;
+    std::from_chars(text.data(), text.data() + text.size(), replica_set.revision_number);
+  }
   replica_set.metadata.annotations.clear();
   const json& status = child(object, "status");
   replica_set.spec_replicas = static_cast<int>(integer(child(object, "spec"), "replicas", 1));

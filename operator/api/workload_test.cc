@@ -111,7 +111,7 @@ TEST(Pod, OfAnyShapeIsReadWithoutHarm) {
 TEST(ReplicaSet, KeepsTheSliceThatTheOperatorUses) {
   const auto replica_set = decode_replica_set(json::parse(R"({
     "metadata":{"name":"web-r1","labels":{"team":"shop","scalableapp.io/revision":"r1"},
-      "annotations":{"scalableapp.io/template-hash":"h","other":"x"}},
+      "annotations":{"scalableapp.io/template-hash":"h","scalableapp.io/revision-number":"7","other":"x"}},
     "spec":{"replicas":4,"template":{"spec":{}}},
     "status":{"replicas":3,"readyReplicas":2,"observedGeneration":7,
       "conditions":[{"type":"ReplicaFailure","status":"True","reason":"FailedCreate","message":"exceeded quota","lastTransitionTime":"2026-01-31T12:00:00Z"}]}})"));
@@ -120,7 +120,8 @@ TEST(ReplicaSet, KeepsTheSliceThatTheOperatorUses) {
                         .spec_replicas = 4,
                         .template_hash = "h",
                         .failure = "FailedCreate: exceeded quota",
-                        .failure_since = parse_rfc3339("2026-01-31T12:00:00Z").value()};
+                        .failure_since = parse_rfc3339("2026-01-31T12:00:00Z").value(),
+                        .revision_number = 7};
   EXPECT_EQ(*replica_set, want);
 }
 

@@ -421,6 +421,33 @@ Result<void> AppReconciler::avoid_collision(const Snapshot& snapshot, Memory& me
   return fail(ErrorCode::kConflict, message);  // Again at once, under the new name.
 }
 
+// A revision that is asked for again is the newest one again (as Deployment has it), so that what was there before it
+// can be told.
+Result<void> AppReconciler::keep_number(const Snapshot& snapshot, Memory& memory) {
+  const api::ReplicaSet* updated = nullptr;
+  std::int64_t highest = 0;
+  for (const auto& replica_set : snapshot.replica_sets) {
+    if (revision_of(replica_set->metadata) == snapshot.updated_revision) {
+      updated = replica_set.get();
+    } else {
+      highest = std::max(highest, replica_set->revision_number);
+    }
+  }
+  const api::ScalableApp& app = *snapshot.app;
+  if (updated == nullptr || updated->revision_number > highest || app.spec.paused || app.spec.dry_run) return {};
+  const std::int64_t number = std::max(app.metadata.generation, highest + 1);
+  const nlohmann::json body{
+      {"metadata",
+       {{"uid", updated->metadata.uid}, {"annotations", {{api::kRevisionNumberAnnotation, std::to_string(number)}}}}}};
+  const auto written = parts_.client.patch(kube::kReplicaSets, updated->metadata.key(), body.dump(),
+                                           kube::PatchKind::kMerge, {}, api::kFieldManager);
+  if (!written) return tl::unexpected(written.error());
+  auto object = api::decode_replica_set(nlohmann::json::parse(*written, nullptr, false));
+  if (!object) return tl::unexpected(object.error());
+  memory.pending.wrote(std::move(*object), parts_.clock.monotonic_now());
+  return fail(ErrorCode::kConflict, "its ReplicaSet has just got a new number");  // Again at once, with what it is now.
+}
+
 Result<void> AppReconciler::create_replica_set(const Snapshot& snapshot,
                                                const rollout::CreateReplicaSet& action,
                                                Memory& memory) {
@@ -735,6 +762,8 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
       if (auto done = avoid_collision(snapshot, *memory); !done) return tl::unexpected(done.error());
     }
   }
+
+  if (auto done = keep_number(snapshot, *memory); !done) return tl::unexpected(done.error());
 
   // --- decide -------------------------------------------------------------------------------------
   if (const auto measurement = new_measurement(

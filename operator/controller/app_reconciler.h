@@ -101,6 +101,7 @@ class AppReconciler {
   void take_over_size(const Snapshot& snapshot, Memory& memory);
   Result<void> act(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory,
                    const std::optional<api::SizeChange>& change = {});
+  Result<void> keep_number(const Snapshot& snapshot, Memory& memory);
   Result<void> create_replica_set(const Snapshot& snapshot, const rollout::CreateReplicaSet& action,
                                   Memory& memory);
   Result<void> scale_replica_set(const Snapshot& snapshot, const rollout::ScaleReplicaSet& action,

@@ -1,6 +1,7 @@
 // Rollouts through the reconciler: what it writes to ReplicaSets, Services, the status and the budget.
 #include <gmock/gmock.h>
 
+#include "operator/api/revision.h"
 #include "operator/controller/test_world.h"
 
 namespace scalableapp::controller {
@@ -170,6 +171,24 @@ TEST_F(RolloutReconcileTest, AMetricThatSaysNoRollsBack) {
   EXPECT_EQ(replicas_of("v2"), 0);
   // Nothing is measured any more.
   EXPECT_THAT(metrics.asked, Not(Contains(testing::Field(&metrics::Query::id, HasSubstr("analysis")))));
+}
+
+TEST_F(RolloutReconcileTest, ARevisionThatIsAskedForAgainIsTheNewestOne) {
+  settle();
+  for (const char* image : {"v2", "v1"}) {
+    cluster.put_app(kWeb, web_spec(image));
+    run(60);
+  }
+  const auto number_of = [&](const char* image) {
+    for (const auto& object : cluster.all(kube::kReplicaSets)) {
+      if (object["spec"]["template"]["spec"]["containers"][0]["image"] != image) continue;
+      return std::stoi(object["metadata"]["annotations"][api::kRevisionNumberAnnotation].get<std::string>());
+    }
+    return 0;
+  };
+  EXPECT_EQ(replicas_of("v1"), 2);
+  EXPECT_GT(number_of("v1"), number_of("v2"));
+  EXPECT_GT(number_of("v2"), 1);
 }
 
 TEST_F(RolloutReconcileTest, TheBudgetIsWhatMustBeAvailableNow) {

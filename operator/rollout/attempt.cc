@@ -18,22 +18,22 @@ void begin_anew(Look& look) {
   if (look.is_current()) {
     look.note("RolloutStarted", fmt::format("back to revision {}", revision));
   } else {
-    look.note("RolloutStarted", fmt::format("revision {}{}{}", revision,
-                                            look.is_first() ? "" : " takes the place of revision " + look.input.current_revision,
-                                            is_retry ? ", once more" : ""));
+    const std::string place = look.is_first() ? "" : " takes the place of revision " + look.input.current_revision;
+    look.note("RolloutStarted", fmt::format("revision {}{}{}", revision, place, is_retry ? ", once more" : ""));
   }
   // Nothing to compare it with: neither steps nor a verdict.
   if (look.is_first() || look.is_current() || !has_old) look.state.step = step_count(look.spec());
 }
 
 void fail(Look& look, const char* reason, std::string message) {
-  const bool is_news = look.state.failure_reason != reason;
-  look.state.failure_reason = reason;
-  look.state.failure_message = std::move(message);
+  api::RolloutStatus& state = look.state;
+  const bool is_news = state.failure_reason != reason;
+  state.failure_reason = reason;
+  state.failure_message = std::move(message);
   if (!is_news) return;
-  look.state.failed_at = look.state.step_started_at = look.now;
-  look.state.available_at.reset();
-  look.warn("RolloutAborted", fmt::format("revision {}: {}: {}", look.state.revision, reason, look.state.failure_message));
+  state.failed_at = state.step_started_at = look.now;
+  state.available_at.reset();
+  look.warn("RolloutAborted", fmt::format("revision {}: {}: {}", state.revision, reason, state.failure_message));
 }
 
 // What ends the attempt now, if anything does.
@@ -175,8 +175,8 @@ void begin(Look& look) {
   state.pause_reason.clear();
   state.step = std::min(state.step, step_count(look.spec()));
   if (!look.sides.has_other_than(look.sides.updated) && !look.sides.can_go_back) state.step = step_count(look.spec());
-  if (look.sides.updated.state != nullptr) {
-    look.progress = look_at_progress(*look.sides.updated.state, look.spec().progress_deadline_seconds, look.now, WallTime{});
+  if (const RevisionState* updated = look.sides.updated.state; updated != nullptr) {
+    look.progress = look_at_progress(*updated, look.spec().progress_deadline_seconds, look.now, WallTime{});
   } else {
     look.progress.is_stuck = look.input.is_refused;
   }
@@ -188,6 +188,10 @@ void begin(Look& look) {
     promote(look);
     if (look.spec().analysis && look.sides.stable && !look.is_first() && !look.input.controls.promote_fully) {
       look.verdict = outcome(*look.spec().analysis, state.analysis);
+      // Who promotes it past the last step does not want to be asked again.
+      const auto& past = look.input.controls.promote_past;
+      const bool is_past_all = past && *past + 1 >= step_count(look.spec());
+      if (is_past_all && look.verdict.verdict == api::Verdict::kInconclusive) look.verdict = {};
     }
     judge_again(look);
     look.is_back = goes_back(look.input, state, look.sides);

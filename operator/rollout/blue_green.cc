@@ -38,9 +38,10 @@ int old_count(Look& look) {
     look.note("StepCompleted", "the analysis was successful: " + look.verdict.message);
     look.begin_step(look.state.step + 1);
   }
-  if (look.is_held || look.state.step < step_count(look.spec())) return kept;
-  if (!look.has_passed(look.state.switched_at, seconds{look.spec().blue_green.scale_down_delay_seconds})) return kept;
-  return updated.available >= kept ? 0 : std::min(look.sides.stable->spec, kept);
+  const bool may_go = look.state.step >= step_count(look.spec()) &&
+                      look.has_passed(look.state.switched_at, seconds{look.spec().blue_green.scale_down_delay_seconds});
+  if (!may_go) return kept;
+  return updated.available >= kept && !look.is_held ? 0 : std::min(look.sides.stable->spec, kept);
 }
 
 void go_forward(Look& look) {
@@ -73,7 +74,8 @@ void go_back(Look& look) {
     takes_over = goal.available >= std::min(desired, updated.available);
     if (takes_over) {
       state.switched_at.reset();
-      look.note("Switched", fmt::format("{} back to revision {}", look.spec().blue_green.active_service, goal.revision));
+      look.note("Switched",
+                fmt::format("{} back to revision {}", look.spec().blue_green.active_service, goal.revision));
     }
   }
   for (Side* side : look.sides.in_order()) side->wanted = takes_over ? 0 : side->spec;

@@ -25,8 +25,7 @@ bool has_reached(const Look& look, int weight) {
   const Sides& sides = look.sides;
   if (sides.updated.available < shares.updated) return false;
   if (is_routed(look.spec())) return true;
-  return sides.updated.spec <= shares.updated && sides.stable->spec <= shares.stable &&
-         std::ranges::all_of(sides.others, &Side::is_empty);
+  return sides.stable->spec <= shares.stable;
 }
 
 std::string text_of(const api::CanaryStep& step) {
@@ -56,82 +55,6 @@ void advance(Look& look) {
     look.note("StepCompleted", fmt::format("step {} of {}: {}", look.state.step + 1, count, text_of(step)));
     look.begin_step(look.state.step + 1);
   }
-}
-
-// The side can carry all that the other one has.
-bool can_take_over(const Look& look, const Side& side, int available) {
-  return side.available >= std::min(look.desired(), available);
-}
-
-// The highest weight up to `aim`, of those that there were, for which enough pods are available.
-int affordable_weight(const Look& look, int aim) {
-  int weight = 0;
-  for (int step = 0; step <= look.state.step; ++step) {
-    const int candidate = weight_at(look.spec().canary, step);
-    const bool is_enough = look.sides.updated.available >= routed_canary_count(look.desired(), candidate);
-    if (candidate <= aim && is_enough) weight = std::max(weight, candidate);
-  }
-  return weight;
-}
-
-// Services and pods that lose their traffic keep serving so long: what sends it follows the HTTPRoute a little later.
-seconds time_to_follow(const Look& look) { return seconds{look.input.spec.drain_seconds}; }
-
-void route_forward(Look& look) {
-  api::RolloutStatus& state = look.state;
-  Side& updated = look.sides.updated;
-  Side& stable = *look.sides.stable;
-  const int desired = look.desired();
-  const bool is_last = state.step >= step_count(look.spec());
-  const int aim = weight_at(look.spec().canary, state.step);
-  int weight = affordable_weight(look, look.is_held ? std::min(aim, state.weight) : aim);
-  if (weight < state.weight && !can_take_over(look, stable, updated.available)) weight = state.weight;
-  state.weight = weight;
-
-  updated.wanted = routed_canary_count(desired, aim);
-  if (look.is_held) updated.wanted = std::clamp(updated.spec, std::min(routed_canary_count(desired, weight), updated.wanted), updated.wanted);
-  if (aim == 0 && (weight > 0 || !look.has_passed(state.step_started_at, time_to_follow(look)))) updated.wanted = updated.spec;
-
-  stable.wanted = desired;
-  if (is_last && updated.available >= desired) look.mark_available();
-  if (is_last && weight == 100 && state.available_at) {
-    const auto since = std::max(*state.available_at, state.step_started_at.value_or(*state.available_at));
-    const bool may_go = !look.is_held && updated.available >= desired && look.has_passed(since, time_to_follow(look));
-    stable.wanted = may_go ? 0 : std::min(stable.spec, desired);
-  }
-  const bool is_settled = look.has_passed(state.started_at, time_to_follow(look)) && !look.is_held;
-  bool has_surplus = false;
-  for (Side& side : look.sides.others) {
-    side.wanted = is_settled ? 0 : side.spec;
-    has_surplus |= !side.is_empty();
-  }
-  jump(look.sides);
-  look.routing = {.stable_revision = stable.revision, .updated_revision = updated.revision, .weight = weight};
-  // The Service of a canary that was given up is left alone until nothing is sent there.
-  if (has_surplus && updated.available == 0) look.routing.updated_revision.clear();
-}
-
-void route_back(Look& look) {
-  api::RolloutStatus& state = look.state;
-  Side& goal = look.goal();
-  int serving = 0;  // The most that another revision has.
-  for (const Side* side : look.sides.in_order()) {
-    if (side != &goal) serving = std::max(serving, side->available);
-  }
-  const bool takes_over = can_take_over(look, goal, serving);
-  if (state.weight > 0 && takes_over) {
-    state.weight = 0;
-    state.step_started_at = look.now;
-  }
-  // Of an attempt that was replaced by the current revision it is not known what is sent where.
-  const bool is_routed_back = look.is_back ? state.weight == 0 : takes_over;
-  const bool may_go = is_routed_back && look.has_passed(state.step_started_at, time_to_follow(look));
-  for (Side* side : look.sides.in_order()) side->wanted = may_go ? 0 : side->spec;
-  goal.wanted = look.desired();
-  jump(look.sides);
-  look.routing.stable_revision = goal.revision;
-  if (look.is_back) look.routing.updated_revision = look.sides.updated.revision;
-  if (look.is_back || takes_over) look.routing.weight = state.weight;
 }
 
 }  // namespace

@@ -89,11 +89,9 @@ void move(Sides& sides, int desired, const Bounds& bounds, Move how) {
       if (sides.updated.state == nullptr) keep_old(sides, desired);
       break;
   }
-  // Those that are to stay and do not serve yet are not counted on (as Deployment's maxCleanupCount).
-  int waited_for = 0;
-  for (const Side* side : sides.in_order()) {
-    waited_for += std::max(0, std::min(side->target, side->wanted) - side->available);
-  }
+  // New ones that do not serve yet are not counted on (as Deployment's maxCleanupCount).
+  const Side& updated = sides.updated;
+  const int waited_for = std::max(0, std::min(updated.target, updated.wanted) - updated.available);
   shrink(sides, least, sides.total() - least - waited_for);
   // Where the desired count fell, surge that serves nobody goes too.
   const int over = sides.total() - most;

@@ -62,7 +62,8 @@ bool is_complete(Look& look) {
 // What has become of it, now that the strategy had its say.
 void conclude(Look& look, RolloutPlan& plan) {
   api::RolloutStatus& state = look.state;
-  const bool was_healthy = look.input.state.phase == RolloutPhase::kHealthy && look.input.state.revision == state.revision;
+  const api::RolloutStatus& before = look.input.state;
+  const bool was_healthy = before.phase == RolloutPhase::kHealthy && before.revision == state.revision;
   plan.is_complete = is_complete(look);
   const bool is_settled = !look.has_others() && (look.is_back || look.is_current());
   plan.in_flight = !plan.is_complete && !is_settled;
@@ -71,12 +72,12 @@ void conclude(Look& look, RolloutPlan& plan) {
     look.note("RolledBack", fmt::format("revision {} has every replica again", look.goal().revision));
   }
   if (plan.is_complete || (look.is_current() && is_settled)) {
+    rest(look);
     state.phase = RolloutPhase::kHealthy;
     state.pause_reason.clear();
-    state.switched_at.reset();
-    state.weight = 100;
-    look.routing = route_all_to(look.spec(), state.revision);
-    if (!was_healthy && state.started_at) look.note("RolloutCompleted", fmt::format("revision {} is rolled out", state.revision));
+    if (!was_healthy && state.started_at) {
+      look.note("RolloutCompleted", fmt::format("revision {} is rolled out", state.revision));
+    }
   } else if (!state.failure_reason.empty()) {
     state.phase = RolloutPhase::kDegraded;
     state.pause_reason.clear();
@@ -86,7 +87,6 @@ void conclude(Look& look, RolloutPlan& plan) {
     state.phase = RolloutPhase::kProgressing;
   }
   state.message = where_it_is(look);
-  const api::RolloutStatus& before = look.input.state;
   const bool was_paused = before.revision == state.revision && before.phase == RolloutPhase::kPaused &&
                           before.pause_reason == state.pause_reason && before.step == state.step;
   if (state.phase == RolloutPhase::kPaused && !was_paused) look.note("RolloutPaused", state.message);
@@ -151,7 +151,9 @@ Bounds resolve(const api::RolloutSpec& spec, int desired) {
 Routing route_all_to(const api::RolloutSpec& spec, const std::string& revision) {
   switch (spec.strategy) {
     case api::RolloutStrategy::kCanary:
-      return {.stable_revision = revision, .updated_revision = revision, .weight = is_routed(spec) ? std::optional(0) : std::nullopt};
+      return {.stable_revision = revision,
+              .updated_revision = revision,
+              .weight = is_routed(spec) ? std::optional(0) : std::nullopt};
     case api::RolloutStrategy::kBlueGreen:
       return {.stable_revision = revision, .updated_revision = revision};
     case api::RolloutStrategy::kRolling:

@@ -24,7 +24,11 @@
 // It ends by itself, and goes back to the stable revision (with automatic_rollback; else it stays where it is
 // and says so), when the analysis failed (analysis.h), when a pod of the updated revision crash-loops, when
 // nothing got ready for progressDeadlineSeconds, or when its ReplicaSet is refused for so long. Without a
-// stable revision there is nothing to go back to.
+// stable revision there is nothing to go back to. Where it does not go back, a crash loop, the deadline and a refusal
+// end with their cause; what the analysis or a person said stays.
+//
+// Pods that lose traffic by an HTTPRoute's weights, which it takes a little to follow, go spec.drain_seconds
+// later. RolloutStatus::available_at is, after a failure, when the stable revision had every replica again.
 //
 // Node drains: pods on a node that is cordoned are replaced before they go, within maxSurge (at least one),
 // while no rollout is in flight.
@@ -45,7 +49,7 @@ struct PodFacts {
   bool serving = false;
   std::optional<WallTime> ready_since;
   bool terminating = false;  // Or draining (scale_down.h): on its way out.
-  bool draining = false;     // Terminating only so far that it drains: it would come back if it were needed.
+  bool deleted = false;      // Terminating for good: it cannot come back, as one that drains can.
   bool leaving = false;      // Its node is cordoned.
   std::string trouble;  // In the kubelet's words; empty: none.
   int restart_count = 0;
@@ -144,7 +148,7 @@ bool in_flight(const RolloutInput& input);
 // While a rollout is in flight serving pods are not scaled down, unless spec.rollout.scaleDown allows it; one that
 // waits for a person, or cannot go on, holds nothing.
 bool holds_scale_down(WallTime now, const RolloutInput& input);
-// The revisions whose pods carry the app's load; pods of others (a preview) are not measured.
+// Whether its pods carry the app's load; pods of others (a preview) are not measured.
 bool carries_load(const RolloutInput& input, const std::string& revision);
 
 // maxSurge and maxUnavailable of `desired`, resolved as Deployment does.

@@ -34,7 +34,8 @@ Progress look_at_progress(const RevisionState& revision, int deadline_seconds, W
     }
   }
   if (waiting_since) {
-    progress.deadline = std::max({last.value_or(*waiting_since), *waiting_since, not_before}) + seconds{deadline_seconds};
+    const WallTime since = std::max({last.value_or(*waiting_since), *waiting_since, not_before});
+    progress.deadline = since + seconds{deadline_seconds};
     progress.is_stuck = now >= *progress.deadline;
   }
   return progress;

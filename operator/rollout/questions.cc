@@ -20,7 +20,8 @@ struct Standing {
 Standing standing_of(const RolloutInput& input, WallTime now) {
   Standing standing{.sides = look_at(input, now), .is_anew = begins_anew(input)};
   standing.is_back = !standing.is_anew && goes_back(input, input.state, standing.sides);
-  standing.has_others = standing.sides.has_other_than(standing.is_back ? *standing.sides.stable : standing.sides.updated);
+  const Sides& sides = standing.sides;
+  standing.has_others = sides.has_other_than(standing.is_back ? *sides.stable : sides.updated);
   return standing;
 }
 
@@ -50,7 +51,8 @@ bool carries_load(const RolloutInput& input, const std::string& revision) {
   const bool is_known = input.state.revision == input.updated_revision;
   const bool is_updated = revision == input.updated_revision;
   if (!sides.stable || !sides.has_other_than(sides.updated)) return is_updated;
-  const bool updated_has_some = is_known && (is_blue_green ? input.state.switched_at.has_value() : input.state.weight > 0);
+  const bool has_its_share = is_blue_green ? input.state.switched_at.has_value() : input.state.weight > 0;
+  const bool updated_has_some = is_known && has_its_share;
   if (is_updated) return updated_has_some;
   return revision == sides.stable->revision && !(is_blue_green && updated_has_some);
 }

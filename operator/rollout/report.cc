@@ -16,10 +16,10 @@ api::Condition condition(ConditionStatus status, std::string reason, std::string
   return {.type = "Progressing", .status = status, .reason = std::move(reason), .message = std::move(message)};
 }
 
-std::string counts_of(const Look& look) {
-  return fmt::format("{} of {} replicas of revision {} are available", look.sides.updated.available, look.desired(),
-                     look.input.updated_revision);
+std::string counts_of(const Look& look, const Side& side) {
+  return fmt::format("{} of {} replicas of revision {} are available", side.available, look.desired(), side.revision);
 }
+std::string counts_of(const Look& look) { return counts_of(look, look.sides.updated); }
 
 // Why it waits, and how it goes on; empty: it does not wait for a person.
 std::string pause_of(const Look& look) {
@@ -54,7 +54,8 @@ std::string blue_green_text(const Look& look) {
 
 std::string course_of(Look& look) {
   if (look.is_down) {
-    return fmt::format("the app is down until the last replica of other revisions than {} is gone", look.goal().revision);
+    return fmt::format("the app is down until the last replica of other revisions than {} is gone",
+                       look.goal().revision);
   }
   switch (look.spec().strategy) {
     case api::RolloutStrategy::kCanary:
@@ -69,7 +70,8 @@ std::string course_of(Look& look) {
 }
 
 std::string failure_of(const Look& look) {
-  return fmt::format("revision {} failed ({}): {}", look.state.revision, look.state.failure_reason, look.state.failure_message);
+  const api::RolloutStatus& state = look.state;
+  return fmt::format("revision {} failed ({}): {}", state.revision, state.failure_reason, state.failure_message);
 }
 
 std::string with(std::string text, const std::string& more) {
@@ -81,18 +83,16 @@ std::string with(std::string text, const std::string& more) {
 std::string where_it_is(Look& look) {
   const Side& goal = look.goal();
   if (look.is_back) {
-    const std::string course = look.is_down ? course_of(look)
-                                            : fmt::format("{} of {} replicas of revision {} are available", goal.available,
-                                                          look.desired(), goal.revision);
-    return with(failure_of(look), course);
+    return with(failure_of(look), look.is_down ? course_of(look) : counts_of(look, goal));
   }
   if (look.is_current() || look.state.phase == api::RolloutPhase::kHealthy) {
-    return look.has_others() ? with(fmt::format("back to revision {}", goal.revision), look.is_down ? course_of(look) : "")
-                             : fmt::format("revision {} is rolled out", goal.revision);
+    if (!look.has_others()) return fmt::format("revision {} is rolled out", goal.revision);
+    return with(fmt::format("back to revision {}", goal.revision), look.is_down ? course_of(look) : "");
   }
   std::string text = course_of(look);
   if (!look.state.failure_reason.empty()) return with(text, failure_of(look));
   if (const std::string pause = pause_of(look); !pause.empty()) return with(text, pause);
+  if (look.desired() == 0) return with(text, "it goes on when the app has replicas again");
   if (look.is_held) return with(text, "nothing is exchanged until the burst is over");
   if (awaits_verdict(look.input, look.state)) {
     return with(text, look.state.analysis.message.empty() ? "analysis" : "analysis: " + look.state.analysis.message);
@@ -106,17 +106,21 @@ api::Condition progressing(Look& look, const RolloutPlan& plan) {
   if (look.is_back) {
     return condition(ConditionStatus::kFalse, state.available_at ? "RolledBack" : "RollingBack", state.message);
   }
-  const std::string stuck = with(counts_of(look), progress.trouble.empty() ? "its pods do not become ready" : progress.trouble);
+  const std::string stuck =
+      with(counts_of(look), progress.trouble.empty() ? "its pods do not become ready" : progress.trouble);
   if (!state.failure_reason.empty()) {
     return condition(ConditionStatus::kFalse, state.failure_reason,
                      state.failure_reason == kDeadlineExceeded ? stuck : state.message);
   }
-  if (state.phase == api::RolloutPhase::kPaused) return condition(ConditionStatus::kUnknown, "RolloutPaused", state.message);
+  if (state.phase == api::RolloutPhase::kPaused) {
+    return condition(ConditionStatus::kUnknown, "RolloutPaused", state.message);
+  }
   for (const Action& action : plan.actions) {
     const auto* create = std::get_if<CreateReplicaSet>(&action);
     if (create == nullptr) continue;
     return condition(ConditionStatus::kTrue, "NewReplicaSetCreated",
-                     fmt::format("revision {} starts with {} of {} replicas", create->revision, create->replicas, look.desired()));
+                     fmt::format("revision {} starts with {} of {} replicas", create->revision, create->replicas,
+                                 look.desired()));
   }
   if (progress.is_stuck) return condition(ConditionStatus::kFalse, kDeadlineExceeded, stuck);
   if (plan.in_flight) {

@@ -12,7 +12,7 @@ Side look_at(const RevisionState& state, seconds min_ready, WallTime now) {
   for (const PodFacts& pod : state.pods) {
     if (pod.terminating) {
       ++side.going;
-      side.leaving_drain |= pod.draining && pod.leaving;
+      side.leaving_drain |= !pod.deleted && pod.leaving;
       continue;
     }
     const bool is_available = pod.serving && pod.ready_since && now - *pod.ready_since >= min_ready;
@@ -37,7 +37,9 @@ Sides look_at(const RolloutInput& input, WallTime now) {
       sides.others.push_back(std::move(side));
     }
   }
-  std::ranges::sort(sides.others, {}, [](const Side& side) { return std::pair(side.state->created, side.state->name); });
+  std::ranges::sort(sides.others, {}, [](const Side& side) {
+    return std::pair(side.state->created, side.state->name);
+  });
   if (input.updated_revision == input.current_revision) return sides;
 
   auto stable = std::ranges::find(sides.others, input.current_revision, &Side::revision);

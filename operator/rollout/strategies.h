@@ -20,6 +20,9 @@ int weight_at(const api::Canary& canary, int step);   // Percent. 100 past the l
 // How many pods of the updated revision make `weight` percent.
 int canary_count(int desired, int weight);            // The nearest count that leaves both some; ties up.
 int routed_canary_count(int desired, int weight);     // Enough of them.
+// canary_route.cc
+void route_forward(Look& look);
+void route_back(Look& look);
 
 // rolling.cc, also for Recreate: with an analysis, the one step ends with its verdict.
 void end_with_verdict(Look& look);
