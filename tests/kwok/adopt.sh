@@ -41,7 +41,7 @@ ready_since() {
   k get pods -l "app=$1" -o jsonpath='{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].lastTransitionTime}{"\n"}{end}' | sort
 }
 remember() { # APP
-  k wait pod -l "app=$1" --for=condition=Ready --timeout=30s >/dev/null
+  within 30 k wait pod -l "app=$1" --for=condition=Ready --timeout=30s
   pods "$1" >"$dir/$1"
   ready_since "$1" >"$dir/$1.ready"
 }
