@@ -36,20 +36,23 @@ std::string colliding_label(const json& deployment) {
   for (const json& requirement : api::child(selector, "matchExpressions")) {
     labels.push_back(api::text(requirement, "key"));
   }
-  const auto ours = std::ranges::find_if(labels, [](const auto& label) { return label.starts_with("scalableapp.io/"); });
+  const auto ours =
+      std::ranges::find_if(labels, [](const auto& label) { return label.starts_with("scalableapp.io/"); });
   return ours == labels.end() ? std::string{} : *ours;
 }
 
 Result<void> check_adoptable(const json& deployment, const json& autoscaler, bool force) {
   const std::string name = name_of(deployment);
-  const auto refuse = [&](const std::string& why) { return fail(ErrorCode::kInvalid, fmt::format("Deployment {}: {}", name, why)); };
+  const auto refuse = [&](const std::string& why) {
+    return fail(ErrorCode::kInvalid, fmt::format("Deployment {}: {}", name, why));
+  };
   if (name.size() > kLongestName) {
     return refuse(fmt::format("its name has {} characters, and a ScalableApp's at most {}", name.size(), kLongestName));
   }
   if (api::child(metadata_of(deployment), "deletionTimestamp").is_string()) return refuse("it is being deleted");
-  if (replicas_of(deployment) == 0) return refuse("it has 0 replicas: there is nothing to take over; scale it up first");
+  if (replicas_of(deployment) == 0) return refuse("it has 0 replicas, so there is nothing to take over; scale it up");
   if (const std::string label = colliding_label(deployment); !label.empty()) {
-    return refuse(fmt::format("its selector or its template has the label {}, which the operator sets; take it out first",
+    return refuse(fmt::format("its selector or its template has the label {}, which the operator sets; take it out",
                               label));
   }
   if (const std::string controller = controller_of(deployment); !controller.empty() && !force) {
@@ -68,7 +71,8 @@ void copy_bounded(const json& from, const char* name, json& to, int most, std::v
   const json& value = api::child(from, name);
   if (!value.is_number_integer()) return;
   to[name] = std::min<std::int64_t>(value.get<std::int64_t>(), most);
-  if (to[name] != value) warnings.push_back(fmt::format("{} {} becomes {}, the most there may be", name, value.dump(), most));
+  if (to[name] == value) return;
+  warnings.push_back(fmt::format("{} {} becomes {}, the most there may be", name, value.dump(), most));
 }
 
 json rollout_of(const json& deployment, std::vector<std::string>& warnings) {
@@ -96,7 +100,8 @@ Result<json> replicas_range(const json& deployment, const json& autoscaler, cons
     high = static_cast<int>(api::integer(scaling, "maxReplicas"));
     if (low == 0 && !options.min_replicas) {
       low = 1;
-      warnings.emplace_back("minReplicas 0 becomes 1: set replicas.min to 0 once each metric can be measured without pods");
+      warnings.emplace_back(
+          "minReplicas 0 becomes 1: set replicas.min to 0 once each metric can be measured without pods");
     }
   } else {
     if (options.min_replicas) high = std::max(high, *options.min_replicas);
@@ -106,8 +111,8 @@ Result<json> replicas_range(const json& deployment, const json& autoscaler, cons
   high = options.max_replicas.value_or(high);
   if (low > high) {
     return fail(ErrorCode::kInvalid,
-                fmt::format("replicas: the minimum of {} must not be greater than the maximum of {}; set --min, --max or "
-                            "both", low, high));
+                fmt::format("replicas: the minimum of {} must not be greater than the maximum of {}; set --min, --max "
+                            "or both", low, high));
   }
   if (present < low || present > high) {
     warnings.push_back(fmt::format("there are {} replicas: as soon as it is adopted it is scaled to {}", present,
@@ -162,7 +167,8 @@ void respect_budgets(std::span<const json> budgets, const json& pod_template, js
 
 std::string controller_of(const json& object) {
   for (const json& owner : api::child(metadata_of(object), "ownerReferences")) {
-    if (api::boolean(owner, "controller")) return fmt::format("{} {}", api::text(owner, "kind"), api::text(owner, "name"));
+    if (!api::boolean(owner, "controller")) continue;
+    return fmt::format("{} {}", api::text(owner, "kind"), api::text(owner, "name"));
   }
   return {};
 }
@@ -202,12 +208,14 @@ Result<Adoption> translate(const json& deployment, const json& autoscaler, std::
   std::vector<std::string>& warnings = adoption.warnings;
   auto replicas = replicas_range(deployment, autoscaler, options, warnings);
   if (!replicas) return tl::unexpected(replicas.error());
-  const json pod_template = json::parse(canonical_template(api::child(spec_of(deployment), "template")), nullptr, false);
+  const json pod_template =
+      json::parse(canonical_template(api::child(spec_of(deployment), "template")), nullptr, false);
   json spec{{"replicas", std::move(*replicas)}, {"template", pod_template}};
   if (autoscaler.is_object()) translate_autoscaler(autoscaler, pod_template, spec, warnings);
   if (options.latency_target_seconds) {
     const milliseconds target{static_cast<std::int64_t>(std::llround(1000 * *options.latency_target_seconds))};
-    spec["metrics"].push_back({{"name", "latency"}, {"type", "Latency"}, {"latency", {{"target", format_duration(target)}}}});
+    spec["metrics"].push_back(
+        {{"name", "latency"}, {"type", "Latency"}, {"latency", {{"target", format_duration(target)}}}});
   }
   if (!spec.contains("metrics")) {
     warnings.emplace_back("there is no metric to scale on: the count stays as it is until spec.metrics has one");

@@ -35,8 +35,8 @@ struct Adoption {
   std::vector<std::string> warnings;  // What could not be translated, and what to do about it.
 };
 
-// `autoscaler`: autoscaling/v2, or null. `disruption_budgets`: of the namespace. kInvalid says what keeps the Deployment
-// from being adopted.
+// `autoscaler`: autoscaling/v2, or null. `disruption_budgets`: of the namespace. kInvalid says what keeps the
+// Deployment from being adopted.
 Result<Adoption> translate(const nlohmann::json& deployment, const nlohmann::json& autoscaler,
                            std::span<const nlohmann::json> disruption_budgets, const AdoptOptions& options);
 

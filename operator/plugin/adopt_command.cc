@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "operator/plugin/adopt_plan.h"
 #include "operator/plugin/adopt_steps.h"
 #include "operator/plugin/cluster.h"
 #include "operator/plugin/commands.h"
@@ -30,8 +31,8 @@ Result<Printed> execute(const Options& options) {
 Runnable adopt_command() {
   auto options = std::make_shared<Options>();
   std::vector<Flag> flags{
-      {"dry-run", 0, "false", "Print the ScalableApp and the steps; change nothing.", toggle("dry-run", options->dry_run),
-       "true"},
+      {"dry-run", 0, "false", "Print the ScalableApp and the steps; change nothing.",
+       toggle("dry-run", options->dry_run), "true"},
       {"min", 0, "''", "spec.replicas.min; default: the HorizontalPodAutoscaler's, else the present count.",
        whole("min", options->adopt.min_replicas, 1, 100'000)},
       {"max", 0, "''", "spec.replicas.max; default: the HorizontalPodAutoscaler's, else twice the present count.",
@@ -47,8 +48,8 @@ Runnable adopt_command() {
                           "The ScalableApp gets the Deployment's name and template, and scales as its\n"
                           "HorizontalPodAutoscaler did; what has no translation is told. Deployment and\n"
                           "HorizontalPodAutoscaler are deleted; the ReplicaSets and pods stay as they are and become\n"
-                          "the ScalableApp's. Where it breaks off no pod has been restarted, and the same command goes\n"
-                          "on. `release` is the way back.\n\n"
+                          "the ScalableApp's. Where it breaks off no pod has been restarted, and the same command\n"
+                          "goes on. `release` is the way back.\n\n"
                           "Whatever else makes the Deployment (GitOps, Helm) must be ended first, or it will make it\n"
                           "again.",
                       .examples = "# What would become of Deployment web?\n"

@@ -1,6 +1,6 @@
-// Takes a Deployment over into a ScalableApp, step by step, so that no pod is restarted. Each step looks at what is there
-// and may have been done before: whoever runs it again after it broke off goes on. Blocking; waits for the operator and
-// for Kubernetes' controllers.
+// Takes a Deployment over into a ScalableApp, step by step, so that no pod is restarted. Each step looks at what is
+// there and may have been done before: whoever runs it again after it broke off goes on. Blocking; waits for the
+// operator and for Kubernetes' controllers.
 //
 //   1 the ScalableApp is created, paused; it remembers what the rest needs. The operator must see it, or it ends here
 //   2 the HorizontalPodAutoscaler is deleted, then, at rest, the Deployment, which leaves its ReplicaSets
@@ -17,7 +17,5 @@
 namespace scalableapp::plugin {
 
 Result<Printed> adopt(const NamespaceObjects& objects, const std::string& name, const AdoptOptions& options);
-// The manifest as YAML under what would be done, as comments. Changes nothing.
-Result<Printed> plan_adoption(const NamespaceObjects& objects, const std::string& name, const AdoptOptions& options);
 
 }  // namespace scalableapp::plugin

@@ -122,14 +122,16 @@ TEST(Adopt, CpuTargetsBecomeSharesOfTheRequest) {
     const char* warning;
   };
   const std::vector<Case> cases{
-      {R"({"type":"Resource","resource":{"name":"cpu","target":{"type":"AverageValue","averageValue":"400m"}}})", 80, ""},
+      {R"({"type":"Resource","resource":{"name":"cpu","target":{"type":"AverageValue",
+           "averageValue":"400m"}}})", 80, ""},
       {R"({"type":"ContainerResource","containerResource":{"name":"cpu","container":"web",
            "target":{"type":"Utilization","averageUtilization":60}}})", 60, ""},
       {R"({"type":"Resource","resource":{"name":"memory","target":{"type":"Utilization","averageUtilization":60}}})", 0,
        "metrics[0] Resource \"memory\" is left out: only cpu"},
       {R"({"type":"Resource","resource":{"name":"cpu","target":{"type":"AverageValue","averageValue":"50"}}})", 0,
        "its target is 10000% of the CPU request"},
-      {R"({"type":"External","external":{"metric":{"name":"jobs"},"target":{"type":"AverageValue","averageValue":"30"}}})",
+      {R"({"type":"External","external":{"metric":{"name":"jobs"},
+           "target":{"type":"AverageValue","averageValue":"30"}}})",
        0, "metrics[0] External \"jobs\" is left out: a metrics API"},
       {R"({"type":"Pods","pods":{"metric":{"name":"rps"},"target":{"type":"AverageValue","averageValue":"30"}}})", 0,
        "metrics[0] Pods \"rps\" is left out"},
@@ -154,7 +156,8 @@ TEST(Adopt, WhereTheShareOfOneContainerIsNotThePodsItIsLeftOut) {
       R"({"type":"ContainerResource","containerResource":{"name":"cpu","container":"web",
           "target":{"type":"Utilization","averageUtilization":60}}})"));
   EXPECT_THAT(warnings_of(two, one_of_two), testing::Contains(HasSubstr("for container web alone")));
-  EXPECT_THAT(warnings_of(two, autoscaler()), testing::Contains(HasSubstr("not every container has resources.requests.cpu")));
+  EXPECT_THAT(warnings_of(two, autoscaler()),
+              testing::Contains(HasSubstr("not every container has resources.requests.cpu")));
 }
 
 TEST(Adopt, WhatIsOutOfBoundsIsCutAndTold) {
@@ -165,7 +168,8 @@ TEST(Adopt, WhatIsOutOfBoundsIsCutAndTold) {
   scaler["spec"]["minReplicas"] = 0;
   scaler["spec"]["behavior"]["scaleUp"]["tolerance"] = "1500m";
   EXPECT_THAT(warnings_of(from, scaler),
-              testing::IsSupersetOf({HasSubstr("minReplicas 0 becomes 1"), HasSubstr("scaleUp.tolerance 1.5 is left out"),
+              testing::IsSupersetOf({HasSubstr("minReplicas 0 becomes 1"),
+                                     HasSubstr("scaleUp.tolerance 1.5 is left out"),
                                      HasSubstr("progressDeadlineSeconds 2147483647 becomes 86400"),
                                      HasSubstr("revisionHistoryLimit 5000 becomes 1000")}));
   EXPECT_FALSE(spec_after(from, scaler)["behavior"].contains("scaleUp"));
@@ -176,8 +180,8 @@ TEST(Adopt, RecreateAndAPausedRolloutStayWhatTheyAre) {
   from["spec"]["strategy"] = {{"type", "Recreate"}};
   from["spec"]["paused"] = true;
   from["spec"]["minReadySeconds"] = 5;
-  EXPECT_EQ(spec_after(from, nullptr)["rollout"],
-            json({{"strategy", "Recreate"}, {"paused", true}, {"minReadySeconds", 5}, {"progressDeadlineSeconds", 600}}));
+  const json want{{"strategy", "Recreate"}, {"paused", true}, {"minReadySeconds", 5}, {"progressDeadlineSeconds", 600}};
+  EXPECT_EQ(spec_after(from, nullptr)["rollout"], want);
 }
 
 TEST(Adopt, ABudgetOfThePodsKeepsTheOperatorFromMakingASecondOne) {
@@ -185,7 +189,10 @@ TEST(Adopt, ABudgetOfThePodsKeepsTheOperatorFromMakingASecondOne) {
     return json{{"metadata", {{"name", "b"}}}, {"spec", {{"selector", json::parse(selector)}}}};
   };
   for (const auto& [selector, is_of_pods] : std::vector<std::pair<const char*, bool>>{
-           {R"({"matchLabels":{"app":"web"}})", true}, {R"({"matchLabels":{"app":"api"}})", false}, {"{}", true}, {"null", false}}) {
+           {R"({"matchLabels":{"app":"web"}})", true},
+           {R"({"matchLabels":{"app":"api"}})", false},
+           {"{}", true},
+           {"null", false}}) {
     const std::vector<json> budgets{budget(selector)};
     const auto adoption = translate(deployment(), nullptr, budgets, {});
     ASSERT_TRUE(adoption);
@@ -201,18 +208,22 @@ TEST(Adopt, SaysWhatKeepsADeploymentFromBeingAdopted) {
   };
   const std::string long_name(47, 'a');
   EXPECT_THAT(refusal(changed((R"({"metadata":{"name":")" + long_name + "\"}}").c_str())), HasSubstr("47 characters"));
-  EXPECT_THAT(refusal(changed(R"({"spec":{"replicas":0}})")), HasSubstr("scale it up first"));
-  EXPECT_THAT(refusal(changed(R"({"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z"}})")), HasSubstr("being deleted"));
+  EXPECT_THAT(refusal(changed(R"({"spec":{"replicas":0}})")), HasSubstr("scale it up"));
+  EXPECT_THAT(refusal(changed(R"({"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z"}})")),
+              HasSubstr("being deleted"));
   for (const char* patch : {R"({"spec":{"selector":{"matchLabels":{"scalableapp.io/name":"web"}}}})",
-                            R"({"spec":{"selector":{"matchExpressions":[{"key":"scalableapp.io/name","operator":"Exists"}]}}})",
+                            R"({"spec":{"selector":{"matchExpressions":[
+                                {"key":"scalableapp.io/name","operator":"Exists"}]}}})",
                             R"({"spec":{"template":{"metadata":{"labels":{"scalableapp.io/name":"web"}}}}})"}) {
     EXPECT_THAT(refusal(changed(patch)), HasSubstr("the label scalableapp.io/name")) << patch;
   }
-  const json owned = changed(R"({"metadata":{"ownerReferences":[{"kind":"Shop","name":"main","uid":"s","controller":true}]}})");
+  const json owned =
+      changed(R"({"metadata":{"ownerReferences":[{"kind":"Shop","name":"main","uid":"s","controller":true}]}})");
   EXPECT_THAT(refusal(owned), HasSubstr("Shop main controls it"));
   EXPECT_THAT(refusal(owned, nullptr, {.force = true}), IsEmpty());
   json keda = autoscaler();
-  keda["metadata"]["ownerReferences"] = {{{"kind", "ScaledObject"}, {"name", "web"}, {"uid", "k"}, {"controller", true}}};
+  keda["metadata"]["ownerReferences"] = {
+      {{"kind", "ScaledObject"}, {"name", "web"}, {"uid", "k"}, {"controller", true}}};
   EXPECT_THAT(refusal(deployment(), keda), HasSubstr("HorizontalPodAutoscaler web-hpa: ScaledObject web controls it"));
 }
 
@@ -258,7 +269,8 @@ TEST(LabelSelector, SelectsAsTheApiServerDoes) {
       {R"({"matchExpressions":[{"key":"app","operator":"In","values":["api","web"]}]})", true, "app in (api,web)"},
       {R"({"matchExpressions":[{"key":"app","operator":"NotIn","values":["web"]}]})", false, "app notin (web)"},
       {R"({"matchExpressions":[{"key":"zone","operator":"NotIn","values":["a"]}]})", true, "zone notin (a)"},
-      {R"({"matchExpressions":[{"key":"app","operator":"Exists"},{"key":"zone","operator":"DoesNotExist"}]})", true, "app,!zone"},
+      {R"({"matchExpressions":[{"key":"app","operator":"Exists"},{"key":"zone","operator":"DoesNotExist"}]})", true,
+       "app,!zone"},
       {"{}", true, ""},
       {"null", false, ""}};
   for (const auto& [selector, is_selected, query] : cases) {

@@ -55,6 +55,15 @@ Result<json> NamespaceObjects::patch(const kube::ResourceType& type, const std::
   return parsed(client_.patch(type, {namespace_, name}, body, kind, subresource, kPluginFieldManager));
 }
 
+Result<std::string> NamespaceObjects::try_patch(const kube::ResourceType& type, const std::string& name,
+                                                const std::string& body) const {
+  const auto patched = patch(type, name, body);
+  if (patched) return std::string();
+  const ErrorCode code = patched.error().code;
+  if (code != ErrorCode::kNotFound && code != ErrorCode::kConflict) return tl::unexpected(patched.error());
+  return fmt::format("{} {} keeps changing", type.kind, name);
+}
+
 Result<void> NamespaceObjects::remove(const kube::ResourceType& type, const std::string& name,
                                       const kube::Preconditions& preconditions,
                                       kube::Propagation propagation) const {
@@ -76,14 +85,11 @@ Result<void> NamespaceObjects::wait(seconds limit, const std::function<Result<st
   }
 }
 
-std::vector<json> pods_of(std::vector<json> pods, const std::vector<std::string>& replica_set_uids) {
+std::vector<json> pods_of(std::vector<json> pods, std::span<const json> replica_sets) {
   std::erase_if(pods, [&](const json& pod) {
-    const std::string phase = api::text(api::child(pod, "status"), "phase");
-    if (phase == "Succeeded" || phase == "Failed") return true;
-    return std::ranges::none_of(api::child(api::child(pod, "metadata"), "ownerReferences"), [&](const json& owner) {
-      return api::boolean(owner, "controller") &&
-             std::ranges::find(replica_set_uids, api::text(owner, "uid")) != replica_set_uids.end();
-    });
+    const std::string phase = api::text(status_of(pod), "phase");
+    return phase == "Succeeded" || phase == "Failed" ||
+           std::ranges::find(replica_sets, controller_uid(pod), uid_of) == replica_sets.end();
   });
   return pods;
 }

@@ -4,7 +4,7 @@
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,8 +13,8 @@
 namespace scalableapp::plugin {
 
 inline constexpr kube::ResourceType kDeployments{"apps", "v1", "deployments", "Deployment"};
-inline constexpr kube::ResourceType kAutoscalers{"autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"};
-inline constexpr kube::ResourceType kDisruptionBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
+inline constexpr kube::ResourceType kAutoscalers{"autoscaling", "v2", "horizontalpodautoscalers",
+                                                 "HorizontalPodAutoscaler"};
 
 inline constexpr const char* kPluginFieldManager = "kubectl-scalableapp";
 
@@ -35,6 +35,10 @@ class NamespaceObjects {
   // Asks `what_is_missing` until it answers with nothing; kTimeout with its last answer after `limit`.
   Result<void> wait(seconds limit, const std::function<Result<std::string>()>& what_is_missing) const;
 
+  // As patch, where the object may be gone or, with a lock in `body`, have changed: what it keeps from being done then,
+  // for `wait`. Empty: it is done.
+  Result<std::string> try_patch(const kube::ResourceType& type, const std::string& name, const std::string& body) const;
+
   const std::string& namespace_name() const { return namespace_; }
   std::string now() const;  // As metav1.Time is written.
 
@@ -44,7 +48,7 @@ class NamespaceObjects {
   std::string namespace_;
 };
 
-// The pods that the ReplicaSets with these uids control and that are not finished.
-std::vector<nlohmann::json> pods_of(std::vector<nlohmann::json> pods, const std::vector<std::string>& replica_set_uids);
+// The pods that these ReplicaSets control and that are not finished.
+std::vector<nlohmann::json> pods_of(std::vector<nlohmann::json> pods, std::span<const nlohmann::json> replica_sets);
 
 }  // namespace scalableapp::plugin

@@ -68,8 +68,8 @@ json take_over_patch(const api::ScalableApp& app, const json& replica_set, const
   metadata["labels"] = labels;
   metadata["annotations"] = std::move(annotations);
   metadata["ownerReferences"] = owners_with(app, replica_set);
-  return {{"metadata", std::move(metadata)},
-          {"spec", {{"template", {{"metadata", {{"labels", labels}}}, {"spec", {{"readinessGates", std::move(gates)}}}}}}}};
+  const json pod_template{{"metadata", {{"labels", labels}}}, {"spec", {{"readinessGates", std::move(gates)}}}};
+  return {{"metadata", std::move(metadata)}, {"spec", {{"template", pod_template}}}};
 }
 
 }  // namespace
@@ -126,9 +126,10 @@ TakeOvers take_over(const api::ScalableApp& app, std::span<const json> replica_s
   return result;
 }
 
-GiveBack give_back(const json& replica_set, const json& selector) {
+GiveBack give_back(const json& replica_set, std::span<const json> selectors) {
   GiveBack result;
-  const std::string needed = api::child(spec_of(replica_set), "selector").dump() + selector.dump();
+  std::string needed = api::child(spec_of(replica_set), "selector").dump();
+  for (const json& selector : selectors) needed += selector.dump();
   json template_labels = json::object();
   for (const char* label : kOurLabels) {
     if (needed.find(fmt::format("\"{}\"", label)) != std::string::npos) continue;

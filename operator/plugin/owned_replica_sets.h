@@ -34,11 +34,11 @@ TakeOvers take_over(const api::ScalableApp& app, std::span<const nlohmann::json>
 
 struct GiveBack {
   // What the operator has added to the template goes: the gate, an annotation, and the labels unless the ReplicaSet's
-  // selector, or `selector` of the Deployment that is to own it, needs them. A merge patch with the resourceVersion as
-  // lock.
+  // own selector or one of `selectors` needs them. A merge patch with the resourceVersion as lock.
   std::string template_patch;
   std::vector<std::string> labels;  // Those that go from the ReplicaSet and its pods.
 };
-GiveBack give_back(const nlohmann::json& replica_set, const nlohmann::json& selector);
+// `selectors`: of the Deployment that is to own it, and of the Services that its pods are to stay behind.
+GiveBack give_back(const nlohmann::json& replica_set, std::span<const nlohmann::json> selectors);
 
 }  // namespace scalableapp::plugin

@@ -15,8 +15,8 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 json pod_template(const char* image) {
-  return json::parse(std::string(R"({"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"web","image":")") +
-                     image + R"("}],"restartPolicy":"Always"}})");
+  return {{"metadata", {{"labels", {{"app", "web"}}}}},
+          {"spec", {{"containers", {{{"name", "web"}, {"image", image}}}}, {"restartPolicy", "Always"}}}};
 }
 
 api::ScalableApp app(const char* image) {
@@ -54,18 +54,19 @@ TEST(OwnedReplicaSets, TheOneOfTheAppsTemplateBecomesItsUpdatedRevision) {
   EXPECT_EQ(taken.replica_sets[0].uid, "uid-web-b");
   EXPECT_EQ(taken.replica_sets[0].replicas, 5);
   EXPECT_EQ(taken.replica_sets[0].revision, api::revision_of(web.spec, 0));
+  const json labels{{"scalableapp.io/name", "web"}, {"scalableapp.io/revision", taken.replica_sets[0].revision}};
   EXPECT_EQ(json::parse(taken.replica_sets[0].patch),
             json({{"metadata",
                    {{"uid", "uid-web-b"}, {"resourceVersion", "77"},
-                    {"labels", {{"scalableapp.io/name", "web"}, {"scalableapp.io/revision", taken.replica_sets[0].revision}}},
+                    {"labels", labels},
                     {"annotations", {{"scalableapp.io/template-hash", api::template_hash(web.spec.template_json)},
                                      {"scalableapp.io/template", web.spec.template_json},
                                      {"scalableapp.io/revision-number", "4"}}},
-                    {"ownerReferences", {{{"apiVersion", "scalableapp.io/v1alpha1"}, {"kind", "ScalableApp"}, {"name", "web"},
-                                          {"uid", "a-1"}, {"controller", true}, {"blockOwnerDeletion", true}}}}}},
+                    {"ownerReferences", {{{"apiVersion", "scalableapp.io/v1alpha1"}, {"kind", "ScalableApp"},
+                                          {"name", "web"}, {"uid", "a-1"}, {"controller", true},
+                                          {"blockOwnerDeletion", true}}}}}},
                   {"spec", {{"template",
-                             {{"metadata", {{"labels", {{"scalableapp.io/name", "web"},
-                                                        {"scalableapp.io/revision", taken.replica_sets[0].revision}}}}},
+                             {{"metadata", {{"labels", labels}}},
                               {"spec", {{"readinessGates", {{{"conditionType", "scalableapp.io/warm"}}}}}}}}}}}));
   EXPECT_THAT(taken.left_alone, IsEmpty());
 }
@@ -108,7 +109,7 @@ TEST(OwnedReplicaSets, OtherGatesAndOwnersStay) {
             json({{{"conditionType", "example.com/lb"}}, {{"conditionType", "scalableapp.io/warm"}}}));
   EXPECT_EQ(patch["metadata"]["ownerReferences"].size(), 2U);
   const json selector{{"matchLabels", {{"app", "web"}}}};
-  const json back = patched(patched(left, patch.dump()), give_back(left, selector).template_patch);
+  const json back = patched(patched(left, patch.dump()), give_back(left, std::vector{selector}).template_patch);
   EXPECT_EQ(template_of(back), template_of(left));
   EXPECT_EQ(back["spec"]["template"]["spec"]["readinessGates"], left["spec"]["template"]["spec"]["readinessGates"]);
 }
@@ -117,7 +118,7 @@ TEST(OwnedReplicaSets, WhatWasAdoptedIsGivenBackAsItWas) {
   const json left = replica_set("web-b", "web:2", 5, "4");
   const json taken = patched(left, take_over(app("web:2"), std::vector{left}).replica_sets[0].patch);
   const json selector{{"matchLabels", {{"app", "web"}}}};
-  const GiveBack back = give_back(taken, selector);
+  const GiveBack back = give_back(taken, std::vector{selector});
   EXPECT_THAT(back.labels, ElementsAre("scalableapp.io/name", "scalableapp.io/revision"));
   const json given = patched(taken, back.template_patch);
   EXPECT_EQ(given["spec"]["template"]["metadata"]["labels"], left["spec"]["template"]["metadata"]["labels"]);
@@ -127,10 +128,10 @@ TEST(OwnedReplicaSets, WhatWasAdoptedIsGivenBackAsItWas) {
 TEST(OwnedReplicaSets, LabelsThatASelectorNeedsStay) {
   json born = json::parse(api::replica_set_body(app("web:2"), "bcdfghjklm", 3));
   const json by_name{{"matchLabels", {{"scalableapp.io/name", "web"}}}};
-  EXPECT_THAT(give_back(born, by_name).labels, IsEmpty());
+  EXPECT_THAT(give_back(born, std::vector{by_name}).labels, IsEmpty());
   // Adopted once, but the Deployment to come selects by the app's name.
   const json left = replica_set("web-b", "web:2", 0, "4");
-  EXPECT_THAT(give_back(left, by_name).labels, ElementsAre("scalableapp.io/revision"));
+  EXPECT_THAT(give_back(left, std::vector{by_name}).labels, ElementsAre("scalableapp.io/revision"));
   EXPECT_EQ(template_of(born), app("web:2").spec.template_json);
 }
 

@@ -55,8 +55,9 @@ void compare_replicas(const json& app, const json& autoscaler, std::vector<std::
   const auto low = api::integer(now, "min", 1), high = api::integer(now, "max");
   const auto old_low = api::integer(then, "minReplicas", 1), old_high = api::integer(then, "maxReplicas");
   if (low == old_low && high == old_high) return;
-  warnings.push_back(fmt::format("HorizontalPodAutoscaler {} is made as it was when it was adopted: {} to {} replicas, where "
-                                 "the ScalableApp had {} to {}", name_of(autoscaler), old_low, old_high, low, high));
+  warnings.push_back(fmt::format("HorizontalPodAutoscaler {} is made as it was when it was adopted: {} to {} replicas, "
+                                 "where the ScalableApp had {} to {}",
+                                 name_of(autoscaler), old_low, old_high, low, high));
 }
 
 }  // namespace
@@ -101,7 +102,14 @@ bool is_leaving(const json& pod) {
   return api::child(api::child(metadata_of(pod), "annotations"), api::kDrainingSinceAnnotation).is_string();
 }
 
-Release translate_back(const json& app, const json& replica_set) {
+json selector_without_revision(const json& service, const std::string& app) {
+  json selector = api::child(spec_of(service), "selector");
+  if (api::text(selector, api::kAppLabel) != app) return nullptr;
+  selector.erase(api::kRevisionLabel);
+  return selector;
+}
+
+Release translate_back(const json& app, const json& replica_set, std::span<const json> services) {
   Release release;
   const json& rollout = api::child(spec_of(app), "rollout");
   const json remembered = parsed_annotation(app, kAdoptedDeploymentAnnotation);
@@ -111,8 +119,9 @@ Release translate_back(const json& app, const json& replica_set) {
 
   // What the Deployment controller compares, by all but its own label.
   json pod_template = api::child(spec_of(replica_set), "template");
-  pod_template.merge_patch(
-      json::parse(give_back(replica_set, selector).template_patch)["spec"]["template"]);
+  std::vector<json> selectors(services.begin(), services.end());
+  selectors.push_back(selector);
+  pod_template.merge_patch(json::parse(give_back(replica_set, selectors).template_patch)["spec"]["template"]);
   if (pod_template["metadata"]["labels"].is_object()) pod_template["metadata"]["labels"].erase("pod-template-hash");
 
   const bool stays_paused = api::boolean(rollout, "paused");

@@ -1,6 +1,6 @@
-// A ScalableApp as the Deployment that its pods are given back to, and what keeps it from that. Pure: objects as the API
-// server shows them in, the Deployment to create out. The ReplicaSets' part is in owned_replica_sets.h; who does it in
-// release_steps.h.
+// A ScalableApp as the Deployment that its pods are given back to, and what keeps it from that. Pure: objects as the
+// API server shows them in, the Deployment to create out. The ReplicaSets' part is in owned_replica_sets.h; who does
+// it in release_steps.h.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -10,7 +10,7 @@
 
 namespace scalableapp::plugin {
 
-// On the ScalableApp and on the Deployment until all is done. The Deployment's value says what becomes of it then.
+// On the ScalableApp and on the Deployment until all is done. Its value says whether spec.paused is to be what it is.
 inline constexpr const char* kReleasingAnnotation = "scalableapp.io/releasing";
 inline constexpr const char* kReleasingToRun = "true";
 inline constexpr const char* kReleasingToStayPaused = "paused";
@@ -34,6 +34,12 @@ struct Release {
   std::vector<std::string> warnings;
 };
 // `replica_set`: running_replica_set, which the Deployment takes for its newest, since it has the same template.
-Release translate_back(const nlohmann::json& app, const nlohmann::json& replica_set);
+// `services`: selectors of those that find the pods by the app's label.
+Release translate_back(const nlohmann::json& app, const nlohmann::json& replica_set,
+                       std::span<const nlohmann::json> services);
+
+// spec.selector of a Service as it is to be once the app is gone: it has the app's label, and no revision any more.
+// null: it has not.
+nlohmann::json selector_without_revision(const nlohmann::json& service, const std::string& app);
 
 }  // namespace scalableapp::plugin

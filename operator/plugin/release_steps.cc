@@ -15,6 +15,7 @@
 #include "operator/plugin/owned_replica_sets.h"
 #include "operator/plugin/parts.h"
 #include "operator/plugin/release.h"
+#include "operator/plugin/take_back.h"
 
 namespace scalableapp::plugin {
 namespace {
@@ -22,8 +23,6 @@ namespace {
 using nlohmann::json;
 
 constexpr seconds kPatience{60};
-constexpr const char* kDeploymentRevision = "deployment.kubernetes.io/revision";
-
 
 class Releasing {
  public:
@@ -37,25 +36,20 @@ class Releasing {
   // The app has not been deleted yet.
   bool is_live() const { return app_.is_object() && api::child(metadata_of(app_), "deletionTimestamp").is_null(); }
   Result<std::vector<json>> replica_sets_of_app() const;
-  Result<std::vector<json>> replica_sets_of_deployment() const;  // Or of nobody.
+  GiveBack given_back(const json& replica_set) const;
   Result<std::vector<json>> pods(const std::vector<json>& replica_sets) const;
 
   Result<void> await_operator() const;
   Result<void> check_rollout();
   Result<void> await_gates(const std::vector<json>& replica_sets) const;
-  Result<void> set_paused(bool paused);
+  Result<void> set_paused();
+  Result<void> set_as_before();
 
   Result<void> pause();
   Result<void> change_templates();
   Result<void> create_deployment();
   Result<void> remove_app();
-  Result<void> remove_disruption_budget();
-  Result<void> open_gates();
-  Result<void> await_deployment();
-  Result<std::string> what_deployment_lacks();
-  Result<void> restore_autoscaler();
-  Result<void> clean_labels();
-  Result<void> finish();
+  Result<void> take_back() { return take_back_pods(objects_, name_, deployment_, services_, done_); }
 
   void did(std::string step) { done_.push_back(std::move(step)); }
 
@@ -65,6 +59,7 @@ class Releasing {
   json app_;         // null: gone.
   json deployment_;  // null: not there yet.
   json selector_;    // The Deployment's.
+  std::vector<json> services_;  // Selectors of those that find the pods by the app's label.
   Release release_;  // While the app is there.
   std::vector<std::string> done_;
 };
@@ -78,45 +73,49 @@ Result<void> Releasing::look() {
   deployment_ = std::move(*deployment);
   const bool is_begun = !annotation(deployment_, kReleasingAnnotation).empty();
   if (app_.is_null() && !is_begun) {
-    return fail(ErrorCode::kNotFound, fmt::format("no ScalableApp {} in namespace {}{}", name_, objects_.namespace_name(),
-                                                  deployment_.is_null() ? "" : "; there is a Deployment of that name"));
+    return fail(ErrorCode::kNotFound,
+                fmt::format("no ScalableApp {} in namespace {}{}", name_, objects_.namespace_name(),
+                            deployment_.is_null() ? "" : "; there is a Deployment of that name"));
   }
   if (deployment_.is_object() && !is_begun) {
     return fail(ErrorCode::kAlreadyExists, fmt::format("there is a Deployment {} already", name_));
   }
   if (!annotation(app_, kAdoptingAnnotation).empty()) {
-    return fail(ErrorCode::kInvalid, fmt::format("ScalableApp {} is being adopted; run adopt {} to its end first", name_, name_));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("ScalableApp {} is being adopted; run adopt {} to its end first", name_, name_));
   }
   if (is_live() && is_begun && annotation(app_, kReleasingAnnotation).empty()) {
-    return fail(ErrorCode::kInvalid, fmt::format("ScalableApp {} was made again since its release began; end what makes it, "
-                                                 "and delete it", name_));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("ScalableApp {} was made again since its release began; end what makes it, and delete it",
+                            name_));
   }
   selector_ = api::child(spec_of(deployment_), "selector");
+  const auto services = objects_.list(kube::kServices, nullptr);
+  if (!services) return tl::unexpected(services.error());
+  for (const json& service : *services) {
+    json selector = selector_without_revision(service, name_);
+    if (selector.is_object()) services_.push_back(std::move(selector));
+  }
   return {};
+}
+
+GiveBack Releasing::given_back(const json& replica_set) const {
+  std::vector<json> selectors = services_;
+  selectors.push_back(selector_);
+  return give_back(replica_set, selectors);
 }
 
 Result<std::vector<json>> Releasing::replica_sets_of_app() const {
   auto found = objects_.list(kube::kReplicaSets, {{"matchLabels", {{api::kAppLabel, name_}}}});
-  if (found) std::erase_if(*found, [&](const json& replica_set) { return controller_uid(replica_set) != uid_of(app_); });
-  return found;
-}
-
-Result<std::vector<json>> Releasing::replica_sets_of_deployment() const {
-  auto found = objects_.list(kube::kReplicaSets, selector_);
   if (!found) return found;
-  std::erase_if(*found, [&](const json& replica_set) {
-    const std::string controller = controller_uid(replica_set);
-    return !controller.empty() && controller != uid_of(deployment_);
-  });
+  std::erase_if(*found, [&](const json& replica_set) { return controller_uid(replica_set) != uid_of(app_); });
   return found;
 }
 
 Result<std::vector<json>> Releasing::pods(const std::vector<json>& replica_sets) const {
-  std::vector<std::string> uids;
-  for (const json& replica_set : replica_sets) uids.push_back(uid_of(replica_set));
-  auto all = objects_.list(kube::kPods, selector_);
-  if (!all) return all;
-  return pods_of(std::move(*all), uids);
+  auto found = objects_.list(kube::kPods, selector_);
+  if (!found) return found;
+  return pods_of(std::move(*found), replica_sets);
 }
 
 Result<void> Releasing::await_operator() const {
@@ -138,7 +137,7 @@ Result<void> Releasing::check_rollout() {
   if (const std::string unfinished = unfinished_rollout(app_, *owned); !unfinished.empty()) {
     return fail(ErrorCode::kInvalid, unfinished);
   }
-  release_ = translate_back(app_, running_replica_set(app_, *owned));
+  release_ = translate_back(app_, running_replica_set(app_, *owned), services_);
   selector_ = json::parse(release_.selector, nullptr, false);
   return {};
 }
@@ -152,18 +151,32 @@ Result<void> Releasing::await_gates(const std::vector<json>& replica_sets) const
       if (api::child(metadata_of(pod), "deletionTimestamp").is_string()) continue;
       if (is_leaving(pod)) return fmt::format("pod {} is on its way out", name_of(pod));
       if (is_shut(pod)) {
-        return fmt::format("the readiness gate of pod {} is shut: it warms up or is set aside; --force opens it", name_of(pod));
+        return fmt::format("the readiness gate of pod {} is shut: it warms up or is set aside; --force opens it",
+                           name_of(pod));
       }
     }
     return std::string();
   });
 }
 
-Result<void> Releasing::set_paused(bool paused) {
-  const json patch{{"metadata", {{"annotations", {{kReleasingAnnotation, paused ? json("true") : json()}}}}},
-                   {"spec", {{"paused", paused ? json(true) : json()}}}};
+Result<void> Releasing::set_paused() {
+  const bool was_paused = api::boolean(spec_of(app_), "paused");
+  const json patch{
+      {"metadata", {{"annotations", {{kReleasingAnnotation, was_paused ? kReleasingToStayPaused : kReleasingToRun}}}}},
+      {"spec", {{"paused", true}}}};
   const auto patched = objects_.patch(kube::kScalableApps, name_, patch.dump());
-  return patched ? Result<void>() : tl::unexpected(patched.error());
+  if (!patched) return tl::unexpected(patched.error());
+  did(fmt::format("ScalableApp {} paused", name_));
+  return {};
+}
+
+Result<void> Releasing::set_as_before() {
+  const bool was_paused = annotation(app_, kReleasingAnnotation) == kReleasingToStayPaused;
+  const json patch{{"metadata", {{"annotations", {{kReleasingAnnotation, nullptr}}}}}, {"spec", {{"paused", was_paused}}}};
+  const auto patched = objects_.patch(kube::kScalableApps, name_, patch.dump());
+  if (!patched) return tl::unexpected(patched.error());
+  did("set as it was before");
+  return {};
 }
 
 Result<void> Releasing::pause() {
@@ -175,8 +188,7 @@ Result<void> Releasing::pause() {
     const auto owned = replica_sets_of_app();
     if (!owned) return tl::unexpected(owned.error());
     if (auto open = await_gates(*owned); !open) return open;
-    if (auto paused = set_paused(true); !paused) return paused;
-    did(fmt::format("ScalableApp {} paused", name_));
+    if (auto paused = set_paused(); !paused) return paused;
   }
   // What the operator began before it saw the pause.
   auto settled = await_operator();
@@ -188,11 +200,12 @@ Result<void> Releasing::pause() {
     if (!found) return tl::unexpected(found.error());
     const auto leaving = std::ranges::find_if(*found, is_leaving);
     if (leaving != found->end()) {
-      settled = fail(ErrorCode::kConflict, fmt::format("it is being scaled down: pod {} is on its way out", name_of(*leaving)));
+      settled = fail(ErrorCode::kConflict,
+                     fmt::format("it is being scaled down: pod {} is on its way out", name_of(*leaving)));
     }
   }
   if (settled || deployment_.is_object()) return settled;
-  if (set_paused(false)) did("unpaused again");
+  (void)set_as_before();  // Why it cannot be released is what is to be told.
   return settled;
 }
 
@@ -202,10 +215,9 @@ Result<void> Releasing::change_templates() {
     const auto owned = replica_sets_of_app();
     if (!owned) return tl::unexpected(owned.error());
     for (const json& replica_set : *owned) {
-      const auto patched =
-          objects_.patch(kube::kReplicaSets, name_of(replica_set), give_back(replica_set, selector_).template_patch);
-      if (!patched && patched.error().code == ErrorCode::kConflict) return fmt::format("ReplicaSet {} keeps changing", name_of(replica_set));
-      if (!patched) return tl::unexpected(patched.error());
+      const auto obstacle =
+          objects_.try_patch(kube::kReplicaSets, name_of(replica_set), given_back(replica_set).template_patch);
+      if (!obstacle || !obstacle->empty()) return obstacle;
     }
     return std::string();
   });
@@ -244,131 +256,12 @@ Result<void> Releasing::remove_app() {
   return {};
 }
 
-// The operator's own, which nobody would keep any more.
-Result<void> Releasing::remove_disruption_budget() {
-  const auto budget = objects_.find(kDisruptionBudgets, name_);
-  if (!budget) return tl::unexpected(budget.error());
-  const json own{{"matchLabels", {{api::kAppLabel, name_}}}};
-  if (api::child(spec_of(*budget), "selector") != own) return {};
-  const auto removed =
-      objects_.remove(kDisruptionBudgets, name_, {.uid = uid_of(*budget)}, kube::Propagation::kBackground);
-  if (!removed && removed.error().code != ErrorCode::kNotFound) return removed;
-  did(fmt::format("PodDisruptionBudget {} of the operator deleted", name_));
-  return {};
-}
-
-Result<void> Releasing::open_gates() {
-  const auto owned = replica_sets_of_deployment();
-  if (!owned) return tl::unexpected(owned.error());
-  const auto found = pods(*owned);
-  if (!found) return tl::unexpected(found.error());
-  const auto is_gone = [](const auto& patched) { return !patched && patched.error().code == ErrorCode::kNotFound; };
-  for (const json& pod : *found) {
-    if (is_leaving(pod)) {
-      const json patch{{"metadata",
-                        {{"annotations",
-                          {{api::kDrainingSinceAnnotation, nullptr}, {api::kDeletionCostAnnotation, nullptr}}}}}};
-      const auto patched = objects_.patch(kube::kPods, name_of(pod), patch.dump());
-      if (!patched && !is_gone(patched)) return tl::unexpected(patched.error());
-    }
-    if (!is_shut(pod)) continue;
-    const json condition{{"type", api::kWarmGate},
-                         {"status", "True"},
-                         {"reason", "Released"},
-                         {"message", "no operator keeps the gate any more"},
-                         {"lastTransitionTime", objects_.now()}};
-    const json patch{{"status", {{"conditions", json::array({condition})}}}};
-    const auto patched = objects_.patch(kube::kPods, name_of(pod), patch.dump(), kube::PatchKind::kStrategic, "status");
-    if (!patched && !is_gone(patched)) return tl::unexpected(patched.error());
-    did(fmt::format("readiness gate of pod {} opened", name_of(pod)));
-  }
-  return {};
-}
-
-Result<std::string> Releasing::what_deployment_lacks() {
-  auto deployment = objects_.get(kDeployments, name_);
-  if (!deployment) return tl::unexpected(deployment.error());
-  deployment_ = std::move(*deployment);
-  const auto owned = replica_sets_of_deployment();
-  if (!owned) return tl::unexpected(owned.error());
-  const std::string wanted = template_of(deployment_);
-  const std::string number = annotation(deployment_, kDeploymentRevision);
-  if (number.empty() || !is_seen(deployment_)) return std::string("its controller has not seen it");
-  for (const json& replica_set : *owned) {
-    const bool is_its = controller_uid(replica_set) == uid_of(deployment_);
-    if (is_its && template_of(replica_set) == wanted && annotation(replica_set, kDeploymentRevision) == number) return std::string();
-  }
-  return std::string("its controller has not taken the running ReplicaSet for its newest one");
-}
-
-Result<void> Releasing::await_deployment() {
-  const auto taken = objects_.wait(kPatience, [&] { return what_deployment_lacks(); });
-  if (!taken) return fail(taken.error().code, fmt::format("Deployment {}: {}", name_, taken.error().message));
-  did(fmt::format("Deployment {} has the ReplicaSets", name_));
-  return {};
-}
-
-Result<void> Releasing::restore_autoscaler() {
-  const std::string manifest = annotation(deployment_, kAdoptedAutoscalerAnnotation);
-  if (manifest.empty()) return {};
-  const auto created = objects_.create(kAutoscalers, manifest);
-  if (!created && created.error().code == ErrorCode::kAlreadyExists) return {};
-  if (!created) return tl::unexpected(created.error());
-  did(fmt::format("HorizontalPodAutoscaler {} created as it was", name_of(*created)));
-  return {};
-}
-
-// Of those whose ReplicaSet selects by other labels.
-Result<void> Releasing::clean_labels() {
-  const auto owned = replica_sets_of_deployment();
-  if (!owned) return tl::unexpected(owned.error());
-  for (const json& replica_set : *owned) {
-    json labels = json::object();
-    for (const std::string& label : give_back(replica_set, selector_).labels) labels[label] = nullptr;
-    if (labels.empty()) continue;
-    const std::string patch = json{{"metadata", {{"labels", std::move(labels)}}}}.dump();
-    const auto found = pods({replica_set});
-    if (!found) return tl::unexpected(found.error());
-    for (const json& pod : *found) {
-      const auto patched = objects_.patch(kube::kPods, name_of(pod), patch);
-      if (!patched && patched.error().code != ErrorCode::kNotFound) return tl::unexpected(patched.error());
-    }
-    const auto patched = objects_.patch(kube::kReplicaSets, name_of(replica_set), patch);
-    if (!patched) return tl::unexpected(patched.error());
-  }
-  return {};
-}
-
-Result<void> Releasing::finish() {
-  json annotations{{kReleasingAnnotation, nullptr}, {kAdoptedAutoscalerAnnotation, nullptr}};
-  json patch{{"metadata", {{"annotations", annotations}}}};
-  const bool stays_paused = annotation(deployment_, kReleasingAnnotation) == kReleasingToStayPaused;
-  if (!stays_paused) patch["spec"]["paused"] = false;
-  const auto patched = objects_.patch(kDeployments, name_, patch.dump());
-  if (!patched) return tl::unexpected(patched.error());
-  did(stays_paused ? fmt::format("Deployment {} stays paused, as the rollout was", name_)
-                   : fmt::format("Deployment {} unpaused", name_));
-  // The Deployment controller copies the Deployment's to its newest ReplicaSet.
-  for (const char* ours : {api::kTemplateHashAnnotation, api::kTemplateAnnotation, api::kRevisionNumberAnnotation,
-                           api::kSizeChangeAnnotation}) {
-    annotations[ours] = nullptr;
-  }
-  const auto owned = replica_sets_of_deployment();
-  if (!owned) return tl::unexpected(owned.error());
-  for (const json& replica_set : *owned) {
-    const auto cleaned = objects_.patch(kube::kReplicaSets, name_of(replica_set), json{{"metadata", {{"annotations", annotations}}}}.dump());
-    if (!cleaned) return tl::unexpected(cleaned.error());
-  }
-  return {};
-}
-
 Result<Printed> Releasing::run() {
   if (const auto looked = look(); !looked) return tl::unexpected(looked.error());
   using Step = Result<void> (Releasing::*)();
   for (const Step step :
        {&Releasing::pause, &Releasing::change_templates, &Releasing::create_deployment, &Releasing::remove_app,
-        &Releasing::remove_disruption_budget, &Releasing::open_gates, &Releasing::await_deployment,
-        &Releasing::restore_autoscaler, &Releasing::clean_labels, &Releasing::finish}) {
+        &Releasing::take_back}) {
     if (const auto done = (this->*step)(); !done) {
       if (done_.empty()) return tl::unexpected(done.error());
       return fail(done.error().code,

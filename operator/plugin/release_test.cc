@@ -37,13 +37,15 @@ json adopted() {
   app["metadata"]["annotations"] = {
       {kAdoptedFromAnnotation, "web"},
       {kAdoptedDeploymentAnnotation,
-       R"({"uid":"d-1","labels":{"team":"front"},"annotations":{"owner":"ann"},"selector":{"matchLabels":{"app":"web"}}})"},
-      {kAdoptedAutoscalerAnnotation, R"({"kind":"HorizontalPodAutoscaler","metadata":{"name":"web-hpa"},"spec":{"minReplicas":2,"maxReplicas":20}})"}};
+       R"({"uid":"d-1","labels":{"team":"front"},"annotations":{"owner":"ann"},
+           "selector":{"matchLabels":{"app":"web"}}})"},
+      {kAdoptedAutoscalerAnnotation, R"({"kind":"HorizontalPodAutoscaler","metadata":{"name":"web-hpa"},
+           "spec":{"minReplicas":2,"maxReplicas":20}})"}};
   return app;
 }
 
 TEST(Release, AnAppBecomesADeploymentOfTheTemplateThatRuns) {
-  const Release release = translate_back(web(), replica_set(web(), "bcdfghjklm", 5));
+  const Release release = translate_back(web(), replica_set(web(), "bcdfghjklm", 5), {});
   EXPECT_EQ(json::parse(release.deployment), json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment",
 "metadata":{"name":"web","namespace":"shop","labels":{},"annotations":{"scalableapp.io/releasing":"true"}},
 "spec":{"paused":true,"replicas":5,"revisionHistoryLimit":7,"progressDeadlineSeconds":300,
@@ -59,14 +61,14 @@ TEST(Release, WhatWasAdoptedGetsItsSelectorLabelsAndAutoscalerBack) {
   json running = replica_set(adopted(), "bcdfghjklm", 5);
   running["spec"]["selector"] = {{"matchLabels", {{"app", "web"}, {"pod-template-hash", "7d9c6b8f5"}}}};
   running["spec"]["template"]["metadata"]["labels"]["pod-template-hash"] = "7d9c6b8f5";
-  const Release release = translate_back(adopted(), running);
+  const Release release = translate_back(adopted(), running, {});
   const json deployment = json::parse(release.deployment);
   EXPECT_EQ(deployment["spec"]["selector"], json({{"matchLabels", {{"app", "web"}}}}));
   EXPECT_EQ(deployment["spec"]["template"]["metadata"]["labels"], json({{"app", "web"}}));
   EXPECT_EQ(deployment["metadata"]["labels"], json({{"team", "front"}}));
   EXPECT_EQ(deployment["metadata"]["annotations"]["owner"], "ann");
-  EXPECT_EQ(json::parse(deployment["metadata"]["annotations"][kAdoptedAutoscalerAnnotation].get<std::string>())["metadata"]["name"],
-            "web-hpa");
+  const std::string autoscaler = deployment["metadata"]["annotations"][kAdoptedAutoscalerAnnotation];
+  EXPECT_EQ(json::parse(autoscaler)["metadata"]["name"], "web-hpa");
   EXPECT_THAT(release.autoscaler, IsEmpty());
   EXPECT_THAT(release.warnings, IsEmpty());
 }
@@ -74,15 +76,16 @@ TEST(Release, WhatWasAdoptedGetsItsSelectorLabelsAndAutoscalerBack) {
 TEST(Release, ASelectorThatTheTemplateHasOutgrownIsNotUsed) {
   json app = adopted();
   app["spec"]["template"]["metadata"]["labels"] = {{"app", "shop"}};
-  const json deployment = json::parse(translate_back(app, replica_set(app, "bcdfghjklm", 5)).deployment);
+  const json deployment = json::parse(translate_back(app, replica_set(app, "bcdfghjklm", 5), {}).deployment);
   EXPECT_EQ(deployment["spec"]["selector"], json({{"matchLabels", {{"scalableapp.io/name", "web"}}}}));
 }
 
 TEST(Release, AnAutoscalerIsProposedWhereThereWasNone) {
-  const json proposed = json::parse(translate_back(web(), replica_set(web(), "bcdfghjklm", 5)).autoscaler);
-  EXPECT_EQ(proposed["spec"], json::parse(R"({"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"},
-    "minReplicas":2,"maxReplicas":20,
-    "metrics":[{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":70}}}]})"));
+  const json proposed = json::parse(translate_back(web(), replica_set(web(), "bcdfghjklm", 5), {}).autoscaler);
+  EXPECT_EQ(proposed["spec"], json::parse(R"({"minReplicas":2,"maxReplicas":20,
+    "scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"},
+    "metrics":[{"type":"Resource","resource":{"name":"cpu",
+                "target":{"type":"Utilization","averageUtilization":70}}}]})"));
   json app = web();
   app["spec"]["metrics"] = json::array();
   EXPECT_TRUE(autoscaler_for(app).is_null());
@@ -92,7 +95,7 @@ TEST(Release, TellsWhatADeploymentOrItsAutoscalerDoesNotHave) {
   json app = adopted();
   app["spec"]["replicas"]["max"] = 40;
   app["spec"]["rollout"]["strategy"] = "Canary";
-  EXPECT_THAT(translate_back(app, replica_set(app, "bcdfghjklm", 5)).warnings,
+  EXPECT_THAT(translate_back(app, replica_set(app, "bcdfghjklm", 5), {}).warnings,
               testing::UnorderedElementsAre(HasSubstr("2 to 20 replicas, where the ScalableApp had 2 to 40"),
                                             HasSubstr("knows no Canary")));
 }
@@ -100,7 +103,7 @@ TEST(Release, TellsWhatADeploymentOrItsAutoscalerDoesNotHave) {
 TEST(Release, RecreateAndAPausedRolloutStayWhatTheyAre) {
   json app = web();
   app["spec"]["rollout"] = {{"strategy", "Recreate"}, {"paused", true}};
-  const json deployment = json::parse(translate_back(app, replica_set(app, "bcdfghjklm", 5)).deployment);
+  const json deployment = json::parse(translate_back(app, replica_set(app, "bcdfghjklm", 5), {}).deployment);
   EXPECT_EQ(deployment["spec"]["strategy"], json({{"type", "Recreate"}}));
   EXPECT_EQ(deployment["metadata"]["annotations"][kReleasingAnnotation], kReleasingToStayPaused);
 }
@@ -110,12 +113,26 @@ TEST(Release, ARolloutThatIsNotOverIsTold) {
   const std::vector<json> settled{replica_set(app, "bcdfghjklm", 5), replica_set(app, "zzzzzzzzzz", 0)};
   EXPECT_EQ(unfinished_rollout(app, settled), "");
   EXPECT_EQ(&running_replica_set(app, settled), &settled[0]);
-  EXPECT_THAT(unfinished_rollout(app, std::vector{replica_set(app, "bcdfghjklm", 5), replica_set(app, "zzzzzzzzzz", 1)}),
-              HasSubstr("of another revision, has 1 pods"));
+  const std::vector<json> moving{replica_set(app, "bcdfghjklm", 5), replica_set(app, "zzzzzzzzzz", 1)};
+  EXPECT_THAT(unfinished_rollout(app, moving), HasSubstr("of another revision, has 1 pods"));
   EXPECT_THAT(unfinished_rollout(app, {}), HasSubstr("bcdfghjklm is not rolled out"));
   json rolling = app;
   rolling["status"]["updatedRevision"] = "zzzzzzzzzz";
   EXPECT_THAT(unfinished_rollout(rolling, settled), HasSubstr("zzzzzzzzzz is not rolled out"));
+}
+
+TEST(Release, PodsStayBehindServicesThatFindThemByTheAppsLabel) {
+  const auto service = [](const char* selector) { return json{{"spec", {{"selector", json::parse(selector)}}}}; };
+  EXPECT_EQ(selector_without_revision(service(R"({"scalableapp.io/name":"web","scalableapp.io/revision":"x"})"), "web"),
+            json({{"scalableapp.io/name", "web"}}));
+  EXPECT_TRUE(selector_without_revision(service(R"({"scalableapp.io/name":"api"})"), "web").is_null());
+  EXPECT_TRUE(selector_without_revision(service(R"({"app":"web"})"), "web").is_null());
+  json running = replica_set(adopted(), "bcdfghjklm", 5);
+  running["spec"]["selector"] = {{"matchLabels", {{"app", "web"}, {"pod-template-hash", "7d9c6b8f5"}}}};
+  const std::vector<json> services{{{"scalableapp.io/name", "web"}}};
+  const json deployment = json::parse(translate_back(adopted(), running, services).deployment);
+  EXPECT_EQ(deployment["spec"]["template"]["metadata"]["labels"],
+            json({{"app", "web"}, {"scalableapp.io/name", "web"}}));
 }
 
 TEST(Release, AGateIsShutUntilItsConditionIsTrue) {

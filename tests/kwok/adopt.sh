@@ -33,13 +33,21 @@ says() { # NAME EXIT-CODE TEXT COMMAND...
   [ "$rc" = "$code" ] && grep -qF -- "$text" <<<"$output"
   verdict "$name" $? "wanted $code and [$text], got $rc and: $output"
 }
-# names, uids and restarts of all pods of an app, by a label that its own template has
+# names, uids, restarts and ends of all pods of an app, by a label that its own template has
 pods() {
   k get pods -l "app=$1" -o jsonpath='{range .items[*]}{.metadata.name} {.metadata.uid} {.status.containerStatuses[*].restartCount} {.metadata.deletionTimestamp}{"\n"}{end}' | sort
 }
-untouched() { # NAME APP: the pods are those in $dir/APP, and Ready
+ready_since() {
+  k get pods -l "app=$1" -o jsonpath='{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].lastTransitionTime}{"\n"}{end}' | sort
+}
+remember() { # APP
+  within 30 k wait pod -l "app=$1" --for=condition=Ready --timeout=30s
+  pods "$1" >"$dir/$1"
+  ready_since "$1" >"$dir/$1.ready"
+}
+untouched() { # NAME APP: as they were when remembered
   succeeds "$1: the pods are the same" diff "$dir/$2" <(pods "$2")
-  succeeds "$1: and Ready" k wait pod -l "app=$2" --for=condition=Ready --timeout=20s
+  succeeds "$1: and were Ready all the time" diff "$dir/$2.ready" <(ready_since "$2")
 }
 field() { if [ -n "$2" ]; then k get "$1" "$2" -o jsonpath="$3"; else k get "$1" -o jsonpath="$3"; fi; }
 rolled_out() { [ -n "$(field sapp "$1" '{.status.currentRevision}')" ] && is "$(field sapp "$1" '{.status.updatedRevision}')" field sapp "$1" '{.status.currentRevision}'; }
@@ -69,7 +77,7 @@ YAML
 }
 may_look() {
   rights=()
-  for resource in deployments.apps replicasets.apps pods horizontalpodautoscalers.autoscaling \
+  for resource in deployments.apps replicasets.apps pods services horizontalpodautoscalers.autoscaling \
     poddisruptionbudgets.policy scalableapps.scalableapp.io; do
     may get "$resource"
     may list "$resource"
@@ -117,7 +125,7 @@ k rollout status deployment web --timeout=60s >/dev/null
 k set image deployment web web=web:2 >/dev/null
 k rollout status deployment web --timeout=60s >/dev/null
 within 30 is 5 bash -c 'kubectl -n shop get pods -l app=web --no-headers | wc -l'
-pods web >"$dir/web"
+remember web
 autoscaler=$(field hpa web-hpa '{.spec}')
 
 # --- what it would do, and what it refuses -----------------------------------------------------------------------
@@ -171,7 +179,7 @@ within 20 is 6 bash -c 'kubectl -n shop get pods -l scalableapp.io/name=web --no
 succeeds "a new pod has the gate, and gets Ready" k wait pod -l app=web --for=condition=Ready --timeout=30s
 succeeds "one pod has it" is 1 bash -c "kubectl -n shop get pods -l app=web -o jsonpath='{.items[*].spec.readinessGates[*].conditionType}' | wc -w"
 succeeds "the others are the same" is 5 bash -c "kubectl -n shop get pods -l app=web -o jsonpath='{range .items[*]}{.metadata.uid}{\"\n\"}{end}' | grep -cFf <(cut -d' ' -f2 $dir/web)"
-pods web >"$dir/web"
+remember web
 
 # --- release, one step at a time ---------------------------------------------------------------------------------
 may_look
@@ -209,23 +217,31 @@ says "what is no ScalableApp any more is told" 1 "there is a Deployment of that 
 says "it can be adopted again" 0 "ScalableApp web unpaused" adopt_tool adopt web
 within 30 rolled_out web
 untouched "adopted again" web
-k patch sapp web --type=json -p '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"web:1"}]' >/dev/null
+says "it can be taken back to a revision of its Deployment" 0 "rolled back to revision" adopt_tool undo web
 succeeds "an older template is found in an older ReplicaSet" within 90 bash -c '[ "$(kubectl -n shop get pods -l app=web -o jsonpath="{.items[*].spec.containers[0].image}" | tr " " "\n" | sort | uniq -c | tr -s " ")" = " 6 web:1" ]'
 succeeds "and none is made for it" is 2 bash -c 'kubectl -n shop get rs -l app=web --no-headers | wc -l'
+k create service clusterip web-main --tcp=80 >/dev/null
+k patch service web-main --type=json -p '[{"op":"replace","path":"/spec/selector","value":{"scalableapp.io/name":"web"}}]' >/dev/null
+k patch sapp web --type=merge -p '{"spec":{"rollout":{"strategy":"BlueGreen","maxSurge":null,"maxUnavailable":null,
+  "blueGreen":{"activeService":"web-main","scaleDownDelaySeconds":1}}}}' >/dev/null
 k patch sapp web --type=json -p '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"web:4"}]' >/dev/null
 within 10 is 3 bash -c 'kubectl -n shop get rs -l app=web --no-headers | wc -l'
 says "in a rollout nothing is released" 1 "ed out" adopt_tool release web
 within 120 bash -c '[ "$(kubectl -n shop get pods -l app=web -o jsonpath="{.items[*].spec.containers[0].image}" | tr " " "\n" | sort | uniq -c | tr -s " ")" = " 6 web:4" ]'
 within 30 rolled_out web
 within 30 is 6 bash -c 'kubectl -n shop get pods -l app=web --no-headers | wc -l'
-pods web >"$dir/web"
+remember web
+succeeds "its Service selects one revision" within 10 bash -c "kubectl -n shop get service web-main -o jsonpath='{.spec.selector}' | grep -q revision"
 says "with a revision that the operator made it is released" 0 "Deployment web unpaused" adopt_tool release web
 succeeds "the Deployment of it is rolled out" k rollout status deployment web --timeout=30s
 sleep 5
 untouched "released with another revision" web
+succeeds "its Service selects any revision" is '{"scalableapp.io/name":"web"}' field service web-main '{.spec.selector}'
 succeeds "the older ReplicaSets are the Deployment's" is "Deployment Deployment Deployment" field rs "" '{.items[*].metadata.ownerReferences[*].kind}'
 k rollout undo deployment web >/dev/null
 succeeds "and it can go back to them" k rollout status deployment web --timeout=90s
+succeeds "its Service has the pods of that" within 20 is 6 bash -c "kubectl -n shop get endpointslice -l kubernetes.io/service-name=web-main -o jsonpath='{.items[*].endpoints[?(@.conditions.ready==true)].targetRef.name}' | wc -w"
+k delete service web-main >/dev/null
 k delete hpa,deployment,pdb --all >/dev/null
 
 # --- born as a ScalableApp ---------------------------------------------------------------------------------------
@@ -249,11 +265,25 @@ succeeds "while a pod warms up, release waits" test $? = 124
 succeeds "and has begun nothing" is "false" field sapp api '{.spec.paused}{.metadata.annotations.scalableapp\.io/releasing}'
 pods api >"$dir/api"
 says "with --force it is released" 0 "readiness gate of pod" adopt_tool release api --force
-untouched "born and released" api
+succeeds "born and released: the pods are the same" diff "$dir/api" <(pods api)
+succeeds "and all of them are Ready" k wait pod -l app=api --for=condition=Ready --timeout=20s
+succeeds "the operator's budget is gone" is "" k get pdb -o name
 succeeds "the Deployment of what was born so is rolled out" k rollout status deployment api --timeout=30s
 k set image deployment api api=api:2 >/dev/null
 succeeds "and rolls out another image" k rollout status deployment api --timeout=90s
 within 30 is "4" bash -c 'kubectl -n shop get pods -l app=api --no-headers | wc -l'
 succeeds "of which there are as many pods as before" is "api:2 api:2 api:2 api:2" field pods "" '{.items[*].spec.containers[0].image}'
+
+# --- in the middle of a rollout ----------------------------------------------------------------------------------
+k create deployment slow --image=slow:1 --replicas=3 >/dev/null
+k rollout status deployment slow --timeout=30s >/dev/null
+k rollout pause deployment slow >/dev/null
+k set image deployment slow slow=slow:2 >/dev/null
+remember slow
+says "with --force a rollout is taken over as it is" 0 "ScalableApp slow unpaused" adopt_tool adopt slow --force
+sleep 3
+untouched "with its rollout paused" slow
+says "and goes on" 0 "" k patch sapp slow --type=merge -p '{"spec":{"rollout":{"paused":false}}}'
+succeeds "to its end" within 60 bash -c '[ "$(kubectl -n shop get pods -l app=slow -o jsonpath="{.items[*].spec.containers[0].image}")" = "slow:2 slow:2 slow:2" ]'
 kill "$operator"
 exit $failed

@@ -65,6 +65,9 @@ run_under_apiserver() {
   for script in tests/apiserver/*.sh; do
     [ -e "$script" ] && run_counted "$(basename "$script" .sh)" scripts/apiserver run -- bash "$script"
   done
+  for script in tests/kwok/*.sh; do
+    [ -e "$script" ] && run_counted "$(basename "$script" .sh)" scripts/apiserver run --with-kwok=1 -- bash "$script"
+  done
 }
 
 closing_line() {
