@@ -52,11 +52,11 @@ struct Side {
   double share() const { return hits / requests; }
 };
 
-// `tests`: as one of so many that are made in a look. `clump`: so many requests say no more than one.
-bool is_significant(const Side& updated, const Side& stable, int looks_before, int tests = 1, double clump = 1) {
-  const auto tally = [clump](const Side& side) {
-    const std::int64_t tries = std::llround(std::clamp(side.requests / clump, 0.0, 1e9));
-    return Tally{.hits = std::llround(std::clamp(side.hits / clump, 0.0, static_cast<double>(tries))), .tries = tries};
+// `tests`: as one of so many that are made in a look.
+bool is_significant(const Side& updated, const Side& stable, int looks_before, int tests = 1) {
+  const auto tally = [](const Side& side) {
+    const std::int64_t tries = std::llround(std::clamp(side.requests, 0.0, 1e9));
+    return Tally{.hits = std::llround(std::clamp(side.hits, 0.0, static_cast<double>(tries))), .tries = tries};
   };
   const double n = looks_before + 1;
   const double level = kFalseAlarms * 6 / (std::numbers::pi * std::numbers::pi * n * n);
@@ -135,7 +135,7 @@ Look look_at_latency(const api::Analysis& analysis, const AnalysisMetric& metric
   if (stable_beyond.share() > 1 - metric.quantile) {
     // Of the quantile nothing is known: the share of what is that slow stands for it.
     return compared(updated_beyond.share() > stable_beyond.share() * allowed,
-                    is_significant(updated_beyond, stable_beyond, looks_before, 1, kSlowClump), updated_requests,
+                    is_significant(updated_beyond, stable_beyond, looks_before), updated_requests,
                     fmt::format("{} of {} requests over {}, the histogram's last bound, stable {} of {}",
                                 percent(updated_beyond.share()), requests_text(updated_requests),
                                 time_text(bounds[last]), percent(stable_beyond.share()),
@@ -149,7 +149,7 @@ Look look_at_latency(const api::Analysis& analysis, const AnalysisMetric& metric
   };
   const auto is_unlikely = [&](std::size_t bound) {
     const auto [updated, stable] = slower(bound);
-    return is_significant(updated, stable, looks_before, 2, kSlowClump);
+    return is_significant(updated, stable, looks_before, 2);
   };
   const std::size_t bucket = bucket_of(stable_seconds);
   const bool is_same_bucket = !is_beyond && bucket_of(updated_seconds) == bucket;

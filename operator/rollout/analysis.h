@@ -11,6 +11,11 @@
 // the union bound).
 // Restarts and Prometheus values are bare thresholds.
 //
+// Slow requests are not independent: they wait for each other, and come in clumps. So a Latency has to be bad in two
+// measurements in a row, the second also by its own interval alone, and none is judged while the app has fewer
+// pods than its load needs. (Of 200 simulated canaries of a good version at high load 35 were taken back without that,
+// 2 with it; scripts/bench/rollouts --rate 300.)
+//
 // It is good where the difference is smaller. Where it is not, and may be chance, it is neither: more requests
 // are waited for, until the updated revision has had kMostRequests / 2 (analysis_evidence.h). Without new
 // requests nothing is judged anew.
@@ -39,10 +44,6 @@
 namespace scalableapp::rollout {
 
 inline constexpr double kFalseAlarms = 0.01;
-// Slow requests are not independent: they wait for each other, and come in clumps, the more so the busier the pods
-// are. So many count as one. (Of 200 simulated canaries of a good version at high load 35 were taken back without it, 1
-// with it; scripts/bench/rollouts --rate 300.)
-inline constexpr double kSlowClump = 4;
 
 // What one interval has shown.
 struct Measurement {

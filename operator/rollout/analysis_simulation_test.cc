@@ -274,13 +274,13 @@ TEST(AnalysisSimulation, ABadRevisionIsFoundWithinAFewHundredRequests) {
   const Case cases[] = {
       {"5 % errors, not 0.1 %", kErrors, {.error_share = 0.05}, {}, 200},
       {"2 % errors, not 0.1 %", kErrors, {.error_share = 0.02}, {}, 1000},
-      {"p99 of 2 times slower, exponential", kLatency, slower(exponential(0.1)), {}, 300},
-      {"p99 of 2 times slower, log-normal 0.5", kLatency, narrow(0.1), narrow(0.05), 600},
-      {"p99 of 2 times slower, log-normal 1.5", kLatency, wide(0.1), wide(0.05), 4000},
+      {"p99 of 2 times slower, exponential", kLatency, slower(exponential(0.1)), {}, 500},
+      {"p99 of 2 times slower, log-normal 0.5", kLatency, narrow(0.1), narrow(0.05), 1200},
+      {"p99 of 2 times slower, log-normal 1.5", kLatency, wide(0.1), wide(0.05), 5000},
       {"p99 of 2 times slower, Pareto 1.5", kLatency, slower(pareto(0.1)), slower(pareto(0.05)), 4000},
-      {"p90 of 2 times slower, exponential", p90, slower(exponential(0.1)), {}, 200},
-      {"p90 of 2 times slower, log-normal 1.5", p90, wide(0.1), wide(0.05), 600},
-      {"p90 of 2 times slower, Pareto 1.5", p90, slower(pareto(0.1)), slower(pareto(0.05)), 600},
+      {"p90 of 2 times slower, exponential", p90, slower(exponential(0.1)), {}, 400},
+      {"p90 of 2 times slower, log-normal 1.5", p90, wide(0.1), wide(0.05), 1000},
+      {"p90 of 2 times slower, Pareto 1.5", p90, slower(pareto(0.1)), slower(pareto(0.05)), 800},
   };
   for (const Case& c : cases) {
     fmt::print("{}\n", c.name);
