@@ -142,6 +142,13 @@ RolloutSpec decode_rollout(SpecReader& read, const Field& field) {
   }
   decode_strategy(read, field, rollout);
   if (read.is_block(field["analysis"])) rollout.analysis = decode_analysis(read, field["analysis"]);
+  if (rollout.strategy == RolloutStrategy::kRecreate && rollout.analysis &&
+      std::ranges::any_of(rollout.analysis->metrics, [](const AnalysisMetric& metric) {
+        return metric.type == AnalysisMetricType::kErrorRate || metric.type == AnalysisMetricType::kLatency;
+      })) {
+    read.wrong(field["analysis"]["metrics"],
+               "must be Restarts or Prometheus with strategy Recreate: there is nothing to compare with meanwhile");
+  }
   rollout.automatic_rollback =
       *read.choice<bool>(field["rollback"], true, {{"Automatic", true}, {"Manual", false}});
   rollout.during_burst = *read.choice<DuringBurst>(

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -26,7 +27,7 @@ struct Options {
   double rate = 100;
   int runs = 20;
   simulation::RolloutCase rollout;
-  double error_percent = 0;
+  std::optional<double> error_percent;  // Unset: the stable version's.
   double stable_error_percent = 0.1;
   RunOptions run;
   std::string format = "table";
@@ -52,18 +53,21 @@ std::string summary(const std::vector<RolloutResult>& results) {
     promoted += result.end == RolloutEnd::kPromoted;
     rolled_back += result.end == RolloutEnd::kRolledBack;
     worst = std::max(worst, result.worst_shortfall);
+    if (result.end != RolloutEnd::kPromoted && result.end != RolloutEnd::kRolledBack) continue;
     seconds.push_back(result.seconds);
     intervals.push_back(result.intervals);
   }
   std::ranges::sort(seconds);
   std::ranges::sort(intervals);
-  return fmt::format(
-      "{} of {} promoted, {} rolled back, {} neither; decided after {} s in the middle and {} s at most, {} and {} "
-      "intervals of the analysis after its first pod served; it took at most {} available pods away from what was "
-      "wanted\n",
-      promoted, results.size(), rolled_back, static_cast<int>(results.size()) - promoted - rolled_back,
-      short_number(seconds[seconds.size() / 2]), short_number(seconds.back()), intervals[intervals.size() / 2],
-      intervals.back(), worst);
+  const auto undecided = results.size() - static_cast<std::size_t>(promoted + rolled_back);
+  std::string text = fmt::format("{} of {} promoted, {} rolled back, {} undecided when the trace ended; at most {} pods "
+                                 "short of wanted - maxUnavailable by the rollout\n",
+                                 promoted, results.size(), rolled_back, undecided, worst);
+  if (seconds.empty()) return text;
+  return text + fmt::format("half of them decided within {} s, all within {} s ({} and {} intervals of the analysis after "
+                            "the first new pod served)\n",
+                            short_number(seconds[seconds.size() / 2]), short_number(seconds.back()),
+                            intervals[intervals.size() / 2], intervals.back());
 }
 
 std::string table_of(const std::vector<RolloutResult>& results, std::uint64_t first_seed) {
@@ -122,7 +126,7 @@ Result<Printed> rehearse(Options options) {
   if (!trace) return tl::unexpected(trace.error());
   options.rollout.workload = options.run.workload;
   options.rollout.initial_replicas = options.run.initial_replicas;
-  options.rollout.updated.error_ratio = options.error_percent / 100;
+  options.rollout.updated.error_ratio = options.error_percent.value_or(options.stable_error_percent) / 100;
   options.rollout.stable.error_ratio = options.stable_error_percent / 100;
   const std::uint64_t first_seed = options.rollout.workload.seed;
   std::vector<std::optional<Result<RolloutResult>>> runs(static_cast<std::size_t>(options.runs));
@@ -139,7 +143,12 @@ Result<Printed> rehearse(Options options) {
   if (!options.series.empty()) {
     if (auto written = write_file(options.series, series_of(results.front())); !written) return tl::unexpected(written.error());
   }
-  return Printed{.out = options.format == "json" ? json_of(results, first_seed) : table_of(results, first_seed)};
+  Printed printed{.out = options.format == "json" ? json_of(results, first_seed) : table_of(results, first_seed)};
+  if (!manifest->app.spec.rollout.analysis) {
+    printed.warnings.push_back("spec.rollout.analysis is not set: nothing compares the versions; only crashes and "
+                               "deadlines end a rollout");
+  }
+  return printed;
 }
 
 }  // namespace
@@ -153,7 +162,10 @@ Runnable rehearse_command() {
           "Rolls a new version out under load with the operator's own code, as spec.rollout says, and tells whether\n"
           "it was promoted or rolled back, and how soon: with an analysis that misses a bad version, or takes a\n"
           "good one for bad, better here than in production. Needs no cluster.\n\n"
-          "Each run has another seed: other arrivals, service times, start-up times and errors.",
+          "Each run has another seed: other arrivals, service times, start-up times and errors. AFTER is from the change\n"
+          "of the template to the verdict, INTERVALS those of the analysis from the first new pod on, SHORTFALL the most\n"
+          "pods that the rollout took from wanted - maxUnavailable, FAILED the requests of the whole trace. The exit code\n"
+          "says nothing of the verdict.",
       .examples = "# Would this canary notice that 5 % of the requests fail?\n"
                   "kubectl scalableapp rehearse -f app.yaml --errors 5\n\n"
                   "# One that is twice as slow, at 40 requests a second\n"
@@ -170,8 +182,10 @@ Runnable rehearse_command() {
           {"begin", 0, "60", "When the template changes, in seconds of the trace.",
            number("begin", options->rollout.begin_seconds, 0, 1e7)},
           {"runs", 0, "20", "How many runs.", whole("runs", options->runs, 1, 10'000)},
-          {"errors", 0, "0", "Percent of the new version's requests that fail.",
-           number("errors", options->error_percent, 0, 100)},
+          {"errors", 0, "''", "Percent of the new version's requests that fail; default: as of the present one's.",
+           [options = options.get()](const std::string& value) {
+             return number("errors", options->error_percent.emplace(), 0, 100)(value);
+           }},
           {"stable-errors", 0, "0.1", "Percent of the present version's requests that fail.",
            number("stable-errors", options->stable_error_percent, 0, 100)},
           {"slowdown", 0, "1", "How many times as long a request takes in the new version.",

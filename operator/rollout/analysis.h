@@ -27,8 +27,8 @@
 // 100, the defaults (1 point, 25 %), and Prometheus' default buckets; half of the rollouts / 95 of 100:
 //   5 % errors instead of 0.1 %                        200 /  400
 //   2 % errors instead of 0.1 %                        700 / 1400
-//   2 times slower, p99, exponential                   200 /  400
-//   2 times slower, p99, log-normal with sigma 1.5    2700 / over 5000, by p90 300 / 1000
+//   2 times slower, p99, exponential                   300 /  600
+//   2 times slower, p99, log-normal with sigma 1.5    3200 / over 5000, by p90 500 / 1100
 // (analysis_simulation_test.cc prints more.) A revision of the first or third row passes three measurements
 // in fewer than 1 of 100 rollouts; one that is as good does so in 4 looks in half of them.
 #pragma once

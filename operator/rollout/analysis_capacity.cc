@@ -26,7 +26,9 @@ CapacityChange capacity_change(const api::AnalysisStatus& status, int min_reques
 std::string describe(const CapacityChange& change, const std::string& stable_revision, int desired_replicas,
                      int max_replicas) {
   const auto is_news = [](const std::optional<double>& ratio) { return ratio && (*ratio >= kMore || *ratio <= kLess); };
-  const bool is_cpu = is_news(change.cpu);
+  // What asks for more pods is told first.
+  const auto is_more = [](const std::optional<double>& ratio) { return ratio && *ratio >= kMore; };
+  const bool is_cpu = is_more(change.cpu) || (is_news(change.cpu) && !is_more(change.busy));
   if (!is_cpu && !is_news(change.busy)) return {};
   const double ratio = is_cpu ? *change.cpu : *change.busy;
   const int needed = static_cast<int>(std::min(std::ceil(desired_replicas * ratio - 1e-9), 1e6));

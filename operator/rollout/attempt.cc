@@ -70,7 +70,7 @@ void promote(Look& look) {
   const int count = step_count(look.spec());
   const int next = controls.promote_fully ? count : std::min(count, controls.promote_past.value_or(-1) + 1);
   if (controls.promote_past.value_or(-1) >= state.step) {
-    for (auto& metric : state.analysis.metrics) metric.inconclusive = 0;
+    for (auto& metric : state.analysis.metrics) metric.inconclusive = metric.missing_in_a_row = 0;
   }
   if (next <= state.step) return;
   look.note("Promoted", next == count ? "past all steps" : fmt::format("past step {} of {}", next, count));
