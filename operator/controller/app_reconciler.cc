@@ -165,6 +165,7 @@ struct AppReconciler::Memory {
   struct Refusal {
     std::string revision;
     std::string message;
+    WallTime since{};
     milliseconds delay{};
     MonotonicTime retry_at{};
     bool is_told = false;  // In status.
@@ -208,7 +209,8 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
     if (progressing != nullptr) memory->progress_reason = progressing->reason;
     if (memory->progress_reason == kCreateError) {
       memory->refusal = Memory::Refusal{.revision = app.status.updated_revision,
-                                        .message = progressing->message};
+                                        .message = progressing->message,
+                                        .since = progressing->last_transition_time};
     }
   }
   // Until we have written it, the status is another leader's, and the cache may just be learning of it.
@@ -441,6 +443,10 @@ Result<void> AppReconciler::keep_number(const Snapshot& snapshot, Memory& memory
        {{"uid", updated->metadata.uid}, {"annotations", {{api::kRevisionNumberAnnotation, std::to_string(number)}}}}}};
   const auto written = parts_.client.patch(kube::kReplicaSets, updated->metadata.key(), body.dump(),
                                            kube::PatchKind::kMerge, {}, api::kFieldManager);
+  if (!written && is_refusal(written.error())) {
+    log_warn("revision not numbered", {{"app", text_of(app.metadata.key())}, {"error", written.error()}});
+    return {};
+  }
   if (!written) return tl::unexpected(written.error());
   auto object = api::decode_replica_set(nlohmann::json::parse(*written, nullptr, false));
   if (!object) return tl::unexpected(object.error());
@@ -468,6 +474,7 @@ Result<void> AppReconciler::create_replica_set(const Snapshot& snapshot,
         memory.refusal ? std::clamp(2 * memory.refusal->delay, kFirstRetry, kSlowestRetry) : kFirstRetry;
     memory.refusal = Memory::Refusal{.revision = action.revision,
                                      .message = created.error().message,
+                                     .since = memory.refusal ? memory.refusal->since : parts_.clock.wall_now(),
                                      .delay = delay,
                                      .retry_at = at + delay,
                                      .is_told = memory.refusal.has_value()};
@@ -744,7 +751,9 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
     return pods.next;
   }
   rollout::RolloutInput input = rollout_input(
-      snapshot, memory->rollout, memory->refusal && memory->refusal->revision == snapshot.updated_revision);
+      snapshot, memory->rollout,
+      memory->refusal && memory->refusal->revision == snapshot.updated_revision ? std::optional(memory->refusal->since)
+                                                                                : std::nullopt);
   subscribe_metrics(snapshot, input, *memory);
   // Each interval's samples wake the app; the timer is for when they do not come.
   const milliseconds interval = seconds{app->spec.interval_seconds};
@@ -863,11 +872,13 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   if (change) {
     next_write = write_status(*app, status, *memory, Urgency::kMakesWay);
     if (!next_write) return next_write;
+    if (same_course(plan.state, memory->written.rollout)) memory->rollout = plan.state;
   } else if (auto done = act(snapshot, plan, *memory); !done) {
     return tl::unexpected(done.error());
   }
   if (!traffic) return tl::unexpected(traffic.error());
-  const auto budget = keep_budget(snapshot, status.desired_replicas, *memory);
+  const auto budget =
+      keep_budget(snapshot, budgeted_replicas(input, plan.in_flight, status.desired_replicas), *memory);
   if (!budget) return tl::unexpected(budget.error());
   pods.tell_waits();
   if (pods.error) return tl::unexpected(*pods.error);

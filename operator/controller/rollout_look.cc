@@ -54,10 +54,19 @@ metrics::AnalysisPods pods_of(const rollout::RolloutInput& input) {
       input.state.revision != input.updated_revision || !rollout::in_flight(input)) {
     return sides;
   }
+  // Where the current revision has no pods, with the one that has the most.
+  const rollout::RevisionState* stable = nullptr;
+  const auto rank = [&](const rollout::RevisionState& revision) {
+    return std::pair(revision.pods.size() > 0 && revision.revision == input.current_revision, revision.pods.size());
+  };
   for (const auto& revision : input.revisions) {
-    if (revision.revision == input.updated_revision) sides.updated.push_back(revision.name);
-    if (revision.revision == input.current_revision) sides.stable.push_back(revision.name);
+    if (revision.revision == input.updated_revision) {
+      sides.updated.push_back(revision.name);
+    } else if (stable == nullptr || rank(revision) > rank(*stable)) {
+      stable = &revision;
+    }
   }
+  if (stable != nullptr) sides.stable.push_back(stable->name);
   if (sides.updated.empty() || sides.stable.empty()) return {};
   return sides;
 }
@@ -84,15 +93,27 @@ std::string revision_of(const api::ObjectMeta& metadata) {
   return found == metadata.labels.end() ? std::string{} : found->second;
 }
 
-rollout::RolloutInput rollout_input(const Snapshot& snapshot, const api::RolloutStatus& state, bool is_refused) {
+rollout::RolloutInput rollout_input(const Snapshot& snapshot, const api::RolloutStatus& state,
+                                    std::optional<WallTime> refused_since) {
   rollout::RolloutInput input{.spec = snapshot.app->spec,
                               .updated_revision = snapshot.updated_revision,
                               .current_revision = snapshot.status->current_revision,
-                              .is_refused = is_refused,
+                              .refused_since = refused_since,
                               .state = state,
                               .controls = rollout::controls_of(snapshot.app->metadata, snapshot.updated_revision)};
   for (const auto& replica_set : snapshot.replica_sets) input.revisions.push_back(to_revision(*replica_set, snapshot));
   return input;
+}
+
+int budgeted_replicas(const rollout::RolloutInput& input, bool in_flight, int desired) {
+  int replicas = desired;
+  bool leaving = false;
+  for (const auto& revision : input.revisions) {
+    if (!rollout::carries_load(input, revision.revision)) replicas += revision.spec_replicas;
+    leaving |= std::ranges::any_of(revision.pods, [](const auto& pod) { return pod.leaving && !pod.terminating; });
+  }
+  const bool is_kept = in_flight || input.spec.paused;
+  return leaving && is_kept && rollout::resolve(input.spec.rollout, desired).unavailable == 0 ? replicas - 1 : replicas;
 }
 
 const api::Analysis& analysis_of(const api::ScalableAppSpec& spec) {
@@ -115,7 +136,10 @@ std::optional<rollout::Measurement> new_measurement(WallTime now, const Snapshot
   int restarts = 0;
   for (const auto& revision : input.revisions) {
     if (revision.revision != input.updated_revision) continue;
-    for (const auto& pod : revision.pods) restarts += pod.restart_count;
+    for (const auto& pod : revision.pods) {
+      // Of this attempt; clocks may differ by so much.
+      if (pod.created + seconds{60} >= input.state.started_at.value_or(WallTime{})) restarts += pod.restart_count;
+    }
   }
   auto measurement = metrics::read_measurement(analysis, latest, restarts, now);
   if (!measurement) return std::nullopt;

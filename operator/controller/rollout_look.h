@@ -25,7 +25,13 @@ bool is_going(const api::Pod& pod);
 std::string revision_of(const api::ObjectMeta& metadata);
 
 // Without the desired count, which is decided after it.
-rollout::RolloutInput rollout_input(const Snapshot& snapshot, const api::RolloutStatus& state, bool is_refused);
+rollout::RolloutInput rollout_input(const Snapshot& snapshot, const api::RolloutStatus& state,
+                                    std::optional<WallTime> refused_since);
+
+// How many pods the disruption budget is to count with: those that are wanted, and those beside them that carry no
+// load, which may not stand for others. One fewer while pods must leave their nodes and a rollout keeps them from
+// being replaced first.
+int budgeted_replicas(const rollout::RolloutInput& input, bool in_flight, int desired);
 
 // What the updated revision is judged by; where there is no analysis it is counted all the same, so that it is
 // known what its requests cost.

@@ -44,7 +44,7 @@ void judge(Look& look) {
   if (input.controls.abort) return fail(look, kAborted, "someone asked for it");
   if (look.verdict.verdict == api::Verdict::kFailed) return fail(look, kAnalysisFailed, look.verdict.message);
   if (updated.state == nullptr) {
-    if (input.is_refused && look.has_passed(look.state.started_at, deadline)) {
+    if (input.refused_since && look.has_passed(input.refused_since, deadline)) {
       fail(look, kReplicaSetRefused, fmt::format("its ReplicaSet has been refused for {} s", deadline.count()));
     }
     return;
@@ -92,7 +92,7 @@ void forget_failure(api::RolloutStatus& state) {
 void judge_again(Look& look) {
   api::RolloutStatus& state = look.state;
   const api::RolloutStatus before = state;
-  if (may_pass(before.failure_reason) ||
+  if ((may_pass(before.failure_reason) && look.desired() > 0) ||
       (before.failure_reason == kAnalysisFailed && look.input.controls.promote_fully)) {
     forget_failure(state);
   }
@@ -150,7 +150,7 @@ bool goes_back(const RolloutInput& input, const api::RolloutStatus& state, const
   if (state.failure_reason.empty() || !sides.can_go_back) return false;
   if (input.spec.rollout.automatic_rollback || state.failure_reason == kAborted) return true;
   // It went back before that was changed: what is gone is not tried again.
-  return sides.updated.state != nullptr && sides.updated.spec == 0 && input.desired_replicas > 0;
+  return sides.updated.state != nullptr && sides.updated.spec == 0;
 }
 
 bool awaits_verdict(const RolloutInput& input, const api::RolloutStatus& state) {
@@ -178,7 +178,7 @@ void begin(Look& look) {
   if (const RevisionState* updated = look.sides.updated.state; updated != nullptr) {
     look.progress = look_at_progress(*updated, look.spec().progress_deadline_seconds, look.now, WallTime{});
   } else {
-    look.progress.is_stuck = look.input.is_refused;
+    look.progress.is_stuck = look.input.refused_since.has_value();
   }
   look.bounds = resolve(look.spec(), look.desired());
   if (look.is_current()) return;

@@ -100,7 +100,10 @@ void canary(Look& look) {
   look.sides.updated.wanted = shares.updated;
   look.sides.stable->wanted = shares.stable;
   move(look.sides, look.desired(), look.bounds, look.is_held ? Move::kHold : Move::kExchange);
-  look.routing.stable_revision = look.sides.stable->revision;
+  // Past the last step the old pods go: before the last of them, who asks for the stable ones is sent to the new ones.
+  const bool is_last = look.state.step >= step_count(look.spec());
+  const bool is_taken_over = is_last && look.sides.updated.available >= std::min(look.desired(), look.sides.stable->available + 1);
+  look.routing.stable_revision = (is_taken_over ? look.sides.updated : *look.sides.stable).revision;
   look.routing.updated_revision = look.sides.updated.revision;
 }
 

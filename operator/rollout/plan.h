@@ -86,7 +86,7 @@ struct RolloutInput {
   bool in_burst = false;
   std::string updated_revision;
   std::string current_revision;  // Empty: nothing was ever rolled out.
-  bool is_refused = false;  // The API server will not have the updated revision's ReplicaSet.
+  std::optional<WallTime> refused_since;  // The API server will not have the updated revision's ReplicaSet.
   std::vector<RevisionState> revisions;
   api::RolloutStatus state;  // With what the analysis has said until now.
   Controls controls;

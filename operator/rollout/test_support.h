@@ -59,14 +59,14 @@ struct World {
   int desired = 4;
   std::vector<RevisionState> revisions;
   std::string current_revision = "old";
-  bool is_refused = false;
+  bool is_refused = false;  // Since it began.
   bool in_burst = false;
   api::RolloutStatus state;
   Controls controls;
   RolloutInput input() const {
     return {.spec = spec, .desired_replicas = desired, .in_burst = in_burst, .updated_revision = "new",
-            .current_revision = current_revision, .is_refused = is_refused, .revisions = revisions, .state = state,
-            .controls = controls};
+            .current_revision = current_revision, .refused_since = is_refused ? std::optional(state.started_at.value_or(kNow)) : std::nullopt,
+            .revisions = revisions, .state = state, .controls = controls};
   }
   RolloutPlan plan_now(WallTime now = kNow) const { return plan(now, input()); }
 };
@@ -83,7 +83,7 @@ class Cluster {
   int desired_replicas;
   std::string updated = "v1";
   std::string current;
-  bool is_refused = false;
+  bool is_refused = false;  // Since it began.
   bool in_burst = false;
   int warm_seconds = 2;
   std::set<std::string> bad;  // Revisions whose pods crash-loop.
@@ -98,8 +98,8 @@ class Cluster {
 
   RolloutInput input() const {
     return {.spec = spec, .desired_replicas = desired_replicas, .in_burst = in_burst, .updated_revision = updated,
-            .current_revision = current, .is_refused = is_refused, .revisions = revisions, .state = state,
-            .controls = controls};
+            .current_revision = current, .refused_since = is_refused ? std::optional(state.started_at.value_or(kNow)) : std::nullopt,
+            .revisions = revisions, .state = state, .controls = controls};
   }
 
   void live() {
