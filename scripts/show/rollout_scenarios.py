@@ -224,14 +224,14 @@ def spike(run):
     run.begin_load("spike", f"{10 * run.rate}:{LOAD_SECONDS}s", f"{run.rate} -> {10 * run.rate} requests/s")
     stepped = run.now()
     done = run.watch_until(run.is_rolled_out, 150, "the rollout did not end")
-    up = next((r for r in run.rows if r["second"] >= stepped and r["desired"] > desired), None)
-    run.expect(up, "the load was not answered by more replicas")
-    if up:
-        run.facts["seconds_to_the_scale_up"] = round(up["second"] - stepped, 1)
     if done and half:
         run.facts["rollout_seconds"] = round(done["second"] - began, 1)
-    if up and run.watch_until(lambda r: r["available"] >= r["desired"], 60, "not every wanted pod was available"):
-        full = next(r for r in run.rows if r["second"] >= up["second"] and r["available"] >= r["desired"])
+    if not run.watch_until(lambda r: r["desired"] > desired, 30, "the load was not answered by more replicas"):
+        return
+    up = next(r for r in run.rows if r["desired"] > desired)
+    run.facts["seconds_to_the_scale_up"] = round(up["second"] - stepped, 1)
+    full = run.watch_until(lambda r: r["available"] >= r["desired"], 60, "not every wanted pod was available")
+    if full:
         run.facts["seconds_to_all_ready"] = round(full["second"] - stepped, 1)
     run.facts["peak_desired"] = max(r["desired"] for r in run.rows)
 
