@@ -20,6 +20,7 @@ rollout::PodFacts to_facts(const api::Pod& pod, const rollout::Topology& topolog
           .serving = pod.ready && !is_going(pod),
           .ready_since = pod.ready_since,
           .terminating = is_going(pod),
+          .draining = pod.draining() && !pod.terminating(),
           .leaving = is_leaving(pod, topology),
           .trouble = pod.trouble,
           .restart_count = pod.restart_count,
