@@ -208,5 +208,16 @@ TEST_F(RolloutReconcileTest, TheBudgetIsWhatMustBeAvailableNow) {
   EXPECT_EQ(cluster.writes_of("poddisruptionbudgets"), 0);
 }
 
+TEST_F(RolloutReconcileTest, PodsOfACordonedNodeDrainOnceEachAndGo) {
+  settle();
+  cordon();
+  lowest = 1000;
+  run(60, milliseconds{100});
+  EXPECT_EQ(lowest, 2);
+  EXPECT_EQ(cluster.serving(), 2);
+  for (const auto& pod : cluster.all(kube::kPods)) EXPECT_FALSE(pod["spec"].contains("nodeName"));
+  EXPECT_EQ(cluster.writes_of("annotate pods"), 2) << "each is marked once, and none is taken back";
+}
+
 }  // namespace
 }  // namespace scalableapp::controller

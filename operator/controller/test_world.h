@@ -78,6 +78,7 @@ struct World {
                              .metrics = metrics,
                              .events = events,
                              .exporter = exporter,
+                             .nodes = &nodes,
                              .is_behind = [this] { return others_wait; },
                              .probes = &probes});
   }
@@ -107,6 +108,14 @@ struct World {
     ASSERT_EQ(cluster.serving(), 2);
     cluster.writes.clear();
     seen_events = events.events().size();
+  }
+  // Puts every pod on a node that takes no new ones.
+  void cordon() {
+    nodes.put({"", "cordoned"}, std::make_shared<const api::Node>(api::Node{.unschedulable = true}));
+    for (json pod : cluster.all(kube::kPods)) {
+      pod["spec"]["nodeName"] = "cordoned";
+      cluster.put(kube::kPods, std::move(pod));
+    }
   }
   // Every pod answers the warm-up query with 1.
   void warm_up() {
@@ -162,6 +171,7 @@ struct World {
 
   FakeClock clock;
   kube::FakeCluster cluster{clock};
+  kube::Store<api::Node> nodes;
   FakeMetrics metrics;
   FakeProbes probes;
   kube::FakeEventRecorder events;

@@ -37,7 +37,7 @@ Trace steady(double rate, double length = 600) {
 }
 // Ten times the load in the middle of the rollout, which begins at 60 s.
 Trace spike() {
-  return {.name = "spike", .seconds = {0, 85, 285}, .requests_per_second = {60, 600, 60}};
+  return {.name = "spike", .seconds = {0, 85, 285}, .requests_per_second = {120, 1200, 120}};
 }
 
 RolloutResult run(const api::ScalableApp& app, const Trace& trace, const RolloutCase& rollout) {

@@ -22,6 +22,11 @@ COLUMNS = ["second", "time", "phase", "offered", "served", "failed", "answered_5
            "step", "weight", "measurements", "failure", "current", "updated", "active"]
 
 
+def leaves(pod):
+    """It drains or terminates."""
+    return "deletionTimestamp" in pod["metadata"] or DRAINING_ANNOTATION in pod["metadata"].get("annotations", {})
+
+
 def count_pods(pods, stable_revision, min_ready_seconds, now):
     """Of pods as the API server has them. Ready: as the kubelet says; available: takes traffic, and has for
     min_ready_seconds; leaving: drains or terminates, and is no pod any more; warming: neither Ready nor leaving."""
@@ -34,8 +39,7 @@ def count_pods(pods, stable_revision, min_ready_seconds, now):
         side = "stable" if pod["metadata"].get("labels", {}).get(REVISION_LABEL) == stable_revision else "updated"
         ready = next((c for c in pod.get("status", {}).get("conditions", []) if c["type"] == "Ready"), {})
         is_ready = ready.get("status") == "True"
-        is_leaving = ("deletionTimestamp" in pod["metadata"]
-                      or DRAINING_ANNOTATION in pod["metadata"].get("annotations", {}))
+        is_leaving = leaves(pod)
         is_available = is_ready and not is_leaving and (
             min_ready_seconds == 0 or now - instant(ready["lastTransitionTime"]) >= min_ready_seconds)
         counts["ready"] += is_ready
@@ -60,21 +64,34 @@ def spelled(arguments):
 
 
 class RolloutRun(Show):
+    """Plays one scenario after another; web is put back after the last of them, or after one that was not as it should
+    be."""
+
     def __init__(self, options, api=None):
         super().__init__(options, api)
         self.tty = False
-        self.rate = 0  # Requests/s.
+        self.is_watching = False
+        self.original = None           # web's spec, while it is another.
+        self.original_selector = None  # Of its Service.
+        self.begin_scenario()
+
+    def begin_scenario(self, rate=0):
+        """Nothing of the scenario before is left but web, at rest."""
+        self.rate = rate  # Requests/s.
         self.app = "web"
         self.selector = "scalableapp.io/name=web"
         self.desired_until_known = None  # Before there is a ScalableApp.
         self.active_service = None       # Whose selector is looked at.
         self.before = None               # The stable revision.
+        self.args_before = None          # Of its container.
         self.last_pods = []
         self.allowed_loss = 0            # Of available pods.
-        self.original = None
-        self.original_selector = None
+        self.rows, self.seconds, self.phases, self.phase = [], [], [], ""
+        self.load_pod = None
         self.marks, self.problems, self.facts = [], [], {}
         self.clean_ups = []
+        self.decisions.clear()
+        self.started = time.time()
 
     # --- steering -----------------------------------------------------------------------------------
     def command(self, *arguments, stdin=None, check=True):
@@ -99,9 +116,17 @@ class RolloutRun(Show):
         """Asks for a new version of the workload, with more flags of `demo-workload service`."""
         container = self.api.scalable_app(self.app)["spec"]["template"]["spec"]["containers"][0]
         version = f"v{int(time.time()) % 100000}"
-        args = [re.sub(r"--version-label=.*", f"--version-label={version}", a) for a in container["args"]]
-        self.patch_app({"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": [*args, *flags]})
+        self.args_before = container["args"]
+        args = [re.sub(r"--version-label=.*", f"--version-label={version}", a) for a in self.args_before]
+        self.patch_args([*args, *flags])
         self.mark(f"version {version} {' '.join(flags)}".strip())
+
+    def withdraw_version(self):
+        self.patch_args(self.args_before)
+        self.mark("the version of before is asked for again")
+
+    def patch_args(self, args):
+        self.patch_app({"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": args})
 
     def mark(self, text):
         self.marks.append((self.now(), text))
@@ -113,22 +138,35 @@ class RolloutRun(Show):
         return holds
 
     # --- before and after ---------------------------------------------------------------------------
+    def watch(self):
+        if not self.is_watching:
+            self.api.watch_scalable_apps(self.note_decision)
+            self.is_watching = True
+
+    def web(self):
+        self.watch()
+        web = self.api.scalable_app("web")
+        if web is None:
+            raise RuntimeError(f"there is no ScalableApp web in namespace {self.options.namespace}")
+        return web
+
     def take_over_web(self, rollout, minimum):
         """web with the strategy and the least count of the scenario, at rest; how it was is kept."""
-        web = self.api.scalable_app("web")
-        self.original = copy.deepcopy(web["spec"])
-        selector = json.loads(self.kubectl("get", "service", "web", "-o", "json"))["spec"]["selector"]
-        self.original_selector = {label: value for label, value in selector.items() if label != REVISION_LABEL}
+        is_first = self.original is None
+        if is_first:
+            self.wait_for_rest(self.web()["spec"]["replicas"]["min"])
+            self.original = copy.deepcopy(self.web()["spec"])
+            selector = json.loads(self.kubectl("get", "service", "web", "-o", "json"))["spec"]["selector"]
+            self.original_selector = {label: value for label, value in selector.items() if label != REVISION_LABEL}
         self.target_ms = max([milliseconds(m["latency"]["target"]) for m in self.original.get("metrics", [])
                               if m["type"] == "Latency"] or [0.0])
-        self.before = web["status"]["currentRevision"]
-        minimum = minimum or self.original["replicas"]["min"]
-        self.patch_app({"op": "replace", "path": "/spec/rollout", "value": rollout or self.original["rollout"]},
+        self.patch_app({"op": "replace", "path": "/spec/rollout", "value": rollout},
                        {"op": "replace", "path": "/spec/replicas/min", "value": minimum})
         kept = json.loads(self.kubectl("get", "scalableapp", "web", "-o", "json"))["spec"]["rollout"]
-        if kept.get("strategy", "Rolling") != (rollout or {}).get("strategy", "Rolling"):
+        if kept.get("strategy", "Rolling") != rollout["strategy"]:
             raise RuntimeError("the cluster's CRD does not know spec.rollout.strategy: run ./demo --up again")
-        self.wait_for_rest(minimum)
+        self.wait_for_rest(minimum, may_drain=not is_first)
+        self.before = self.web()["status"]["currentRevision"]
         self.started = time.time()
         self.decisions.clear()
 
@@ -136,27 +174,29 @@ class RolloutRun(Show):
         """Strategy first, so that no Service is steered any more, then the Service, then all of the rest."""
         if self.original is None:
             return
-        self.patch_app({"op": "replace", "path": "/spec/rollout", "value": self.original["rollout"]})
+        self.app, original, self.original = "web", self.original, None
+        self.patch_app({"op": "replace", "path": "/spec/rollout", "value": original["rollout"]})
         self.kubectl("patch", "service", "web", "--type=json", "-p",
                      json.dumps([{"op": "replace", "path": "/spec/selector", "value": self.original_selector}]))
-        self.patch_app({"op": "replace", "path": "/spec", "value": self.original})
+        self.patch_app({"op": "replace", "path": "/spec", "value": original})
 
-    def clean_up(self):
-        """All of it is tried; an error of one is told."""
-        for step in [*reversed(self.clean_ups), self.restore_web, self.stop_load]:
+    def clean_up(self, *more):
+        """What the scenario has left, then `more`. All of it is tried; an error of one is told."""
+        steps, self.clean_ups = [*reversed(self.clean_ups), *more], []
+        for step in steps:
             try:
                 step()
             except (RuntimeError, OSError) as error:
                 print(f"rollouts: not put back: {error}", flush=True)
 
-    def steady_load(self, rate):
-        """The load, until the app has been at rest under it for 5 s."""
+    def steady_load(self, rate, calm_seconds):
+        """The load, until the app has been at rest under it for so long."""
         self.begin_load("steady", f"{rate}:{LOAD_SECONDS}s", f"{rate} requests/s")
-        calm, deadline = 0, time.time() + 90
-        while calm < 10 and time.time() < deadline:
+        calm, wanted, deadline = 0, calm_seconds / SAMPLE_SECONDS, time.time() + 90
+        while calm < wanted and time.time() < deadline:
             row = self.observe_in_time()
             calm = calm + 1 if row["available"] == row["desired"] and not row["warming"] else 0
-        self.expect(calm >= 10, f"{self.app} was not at rest under {rate} requests/s after 90 s")
+        self.expect(calm >= wanted, f"{self.app} was not at rest under {rate} requests/s after 90 s")
 
     # --- looking ------------------------------------------------------------------------------------
     def service_path(self, name):

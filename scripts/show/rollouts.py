@@ -1,6 +1,6 @@
-"""Plays one rollout under steady load and judges what became of the requests and of the capacity.
+"""Plays rollouts under steady load, one after another, and judges what became of the requests and of the capacity.
 
-    rollouts.py SCENARIO --kubectl PATH --plugin PATH [--namespace demo] [--out demo-out] [--rate N]
+    rollouts.py SCENARIO... --kubectl PATH --plugin PATH [--namespace demo] [--out demo-out] [--rate N]
 
 Writes OUT/rollout-SCENARIO.json (the figures), .csv (a row each half second) and .svg, and puts the app back as it was.
 Exit code 1 if a request failed, capacity was lost or the rollout did not do what it should; the sentences say which.
@@ -15,7 +15,7 @@ import sys
 
 from plot import BLUE, GREEN, MUTED, ORANGE, PURPLE, RED, Panel, nice_top, number, page
 from rollout_run import COLUMNS, RolloutRun
-from rollout_scenarios import SCENARIOS
+from rollout_scenarios import REPLICAS, SCENARIOS
 
 # A count that has risen needs its pods warm only so long after; until then the lower one counts.
 WARM_UP_SECONDS = 30
@@ -119,12 +119,13 @@ def write_what_was_seen(run, name, scenario, why):
     """Of a run that was broken off; an earlier one's figures must not stand for it."""
     run.problems.append(why)
     if not run.rows:
-        return
+        return {"problems": run.problems}
     try:
         facts = conclude(run, scenario)
     except RuntimeError:
         facts = {"marks": run.marks, "problems": run.problems}
     print(f"rollouts: what was seen until then is in {write(run, name, facts, scenario.title)}.json", file=sys.stderr)
+    return facts
 
 
 def report(facts, base):
@@ -135,21 +136,61 @@ def report(facts, base):
     for line in facts["decisions"]:
         print(f"  {line}")
     print(f"\n  {base}.json  {base}.csv  {base}.svg")
-    for problem in facts["problems"]:
-        print(f"rollouts: {problem}", file=sys.stderr)
+
+
+def summary_line(name, facts):
+    """What became of one of several scenarios."""
+    seconds = f"{facts['rollout_seconds']:.1f} s" if "rollout_seconds" in facts else "-"
+    requests = (f"{facts['failed_requests'] + facts['answered_5xx']} of {facts['requests']} failed"
+                if "requests" in facts else "no requests")
+    problems = facts["problems"]
+    verdict = "not ok" if problems else "ok"
+    return f"{verdict:<6} {name:<13} {seconds:>7}, {requests}{': ' if problems else ''}{'; '.join(problems)}"
 
 
 def play(run, scenario):
-    if scenario.own_app:
+    if scenario.rollout is None:
         scenario.play(run)
     else:
-        run.begin_at_rest()
+        is_first = run.original is None
         scenario.prepare(run)
-        run.take_over_web(scenario.rollout, scenario.minimum)
-        run.steady_load(run.rate)
+        run.take_over_web(scenario.rollout, REPLICAS)
+        run.steady_load(run.rate, 5 if is_first else 1.5)
         scenario.play(run)
-    run.watch_for(3)
+    run.watch_for(1)
     run.end_load()
+
+
+def play_one(run, name, is_alone):
+    """Plays, judges and tells; web is left as the next scenario may find it."""
+    scenario = SCENARIOS[name]
+    run.begin_scenario(run.options.rate or scenario.rate)
+    print(f"== {name}: {scenario.title}", flush=True)
+    try:
+        play(run, scenario)
+        facts = conclude(run, scenario)
+        base = write(run, name, facts, scenario.title)
+        if is_alone:
+            report(facts, base)
+    except (RuntimeError, OSError) as error:
+        facts = write_what_was_seen(run, name, scenario, str(error))
+    for problem in facts["problems"]:
+        print(f"rollouts: {name}: {problem}", file=sys.stderr, flush=True)
+    if facts["problems"]:
+        run.clean_up(run.restore_web, run.stop_load)
+    else:
+        run.clean_up()
+    return facts
+
+
+def play_all(run, names):
+    results = {name: play_one(run, name, is_alone=len(names) == 1) for name in names}
+    if len(names) > 1:
+        print()
+        for name, facts in results.items():
+            print(summary_line(name, facts))
+        print(f"\nthe figures of each are in {run.options.out}/rollout-*.json, .csv and .svg")
+    return 1 if any(facts["problems"] for facts in results.values()) else 0
 
 
 def rate(text):
@@ -161,35 +202,28 @@ def rate(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("scenario", choices=SCENARIOS)
+    parser.add_argument("scenarios", nargs="+", choices=SCENARIOS, metavar="SCENARIO")
     parser.add_argument("--kubectl", default="kubectl")
     parser.add_argument("--plugin", required=True, help="kubectl-scalableapp")
     parser.add_argument("--namespace", default="demo")
     parser.add_argument("--out", default="demo-out")
     parser.add_argument("--rate", type=rate, help="requests/s")
     options = parser.parse_args()
-    scenario = SCENARIOS[options.scenario]
     # Whoever ends it wants the app put back as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     run = None
     try:
         run = RolloutRun(options)
-        run.rate = options.rate or scenario.rate
-        play(run, scenario)
-        facts = conclude(run, scenario)
-        report(facts, write(run, options.scenario, facts, scenario.title))
-        return 1 if run.problems else 0
+        return play_all(run, options.scenarios)
     except KeyboardInterrupt:
         print("rollouts: interrupted", file=sys.stderr)
         return 130
     except (RuntimeError, OSError) as error:
         print(f"rollouts: {error}", file=sys.stderr)
-        if run:
-            write_what_was_seen(run, options.scenario, scenario, str(error))
         return 1
     finally:
         if run:
-            run.clean_up()
+            run.clean_up(run.restore_web, run.stop_load)
             run.api.close()
 
 

@@ -122,12 +122,14 @@ class Show:
         self.decisions.clear()  # Those that led to rest belong to what was before.
         return web
 
-    def wait_for_rest(self, minimum):
-        """An earlier show, or a changed manifest, may still be at work: a measurement begins at rest."""
+    def wait_for_rest(self, minimum, may_drain=False):
+        """An earlier show, or a changed manifest, may still be at work: a measurement begins at rest. `may_drain`: pods
+        may still be on their way out."""
         deadline, told = time.time() + 180, False
         while True:
             status = (self.api.scalable_app("web") or {}).get("status", {})
-            if (status.get("desiredReplicas") == status.get("readyReplicas") == status.get("replicas") == minimum
+            if (status.get("desiredReplicas") == status.get("readyReplicas") == minimum
+                    and (may_drain or status.get("replicas") == minimum)
                     and status.get("currentRevision") == status.get("updatedRevision")):
                 return
             if time.time() > deadline:

@@ -23,6 +23,7 @@
 #include <thread>
 #include <vector>
 
+#include "operator/platform/log.h"
 #include "workload/common/instant.h"
 #include "workload/common/metrics_page.h"
 #include "workload/common/random_id.h"
@@ -268,6 +269,12 @@ class Engine final : public Generator {
 
   void keep_cookie(std::size_t user, std::string cookie) { cookies_[user] = std::move(cookie); }
 
+  // Of what broke on the way, one a second is told: the counts do not say why.
+  void tell_failure(Outcome outcome, const error_code& error) {
+    if (std::exchange(told_second_, current_second_) == current_second_) return;
+    log_warn("a request failed", {{"as", to_string(outcome)}, {"why", error.message()}});
+  }
+
   // The connection is free, or gone if null: the longest waiting request is next.
   void freed(std::shared_ptr<Connection> connection) {
     const Instant now = instant_now();
@@ -438,6 +445,7 @@ class Engine final : public Generator {
   bool is_over_ = true;
   std::uint64_t open_ = 0;
   std::int64_t current_second_ = unix_seconds();
+  std::int64_t told_second_ = 0;
   std::vector<std::shared_ptr<Connection>> idle_;
   std::deque<std::unique_ptr<Request>> pending_;
   std::vector<std::string> cookies_;  // By user.
@@ -503,6 +511,7 @@ void Connection::failed(Outcome outcome, error_code error) {
              buffer_.size() == 0 && !(parser_ && parser_->got_some())) {
     return engine_.retry(std::move(request));
   }
+  engine_.tell_failure(outcome, error);
   engine_.finished(*request, outcome);
   engine_.freed(nullptr);
 }
