@@ -268,12 +268,7 @@ api::AnalysisStatus measure(const api::Analysis& analysis, const Measurement& me
   const auto soonest = milliseconds{900} * analysis.interval_seconds;
   if (status.measured_at && measurement.at < *status.measured_at + soonest) return status;
   status.measured_at = measurement.at;
-  if (!cannot_be_compared(measurement)) {
-    Measurement counted = measurement;
-    // Who waits for pods that the app does not have yet waits by chance more in one revision than in the other.
-    if (measurement.is_short_of_pods) counted.updated.buckets.clear(), counted.stable.buckets.clear();
-    add_counts(counted, status);
-  }
+  if (!cannot_be_compared(measurement)) add_counts(measurement, status);
   std::vector<AnalysisMetricStatus> metrics;
   for (const AnalysisMetric& metric : analysis.metrics) {
     const auto known = std::ranges::find(status.metrics, metric.name, &AnalysisMetricStatus::name);

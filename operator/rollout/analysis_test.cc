@@ -178,7 +178,7 @@ TEST(Analysis, NoLatencyIsJudgedWhileTheAppHasTooFewPods) {
   rollout.see(slow).see(slow).see(slow);
   EXPECT_EQ(rollout.told().verdict, Verdict::kNone);
   EXPECT_EQ(rollout.seen().measurements, 0);
-  EXPECT_EQ(rollout.status.updated.requests, 600) << "what else they tell is kept";
+  EXPECT_EQ(rollout.status.updated.requests, 600) << "what was counted is kept";
 }
 
 TEST(Analysis, AnAppIsShortOfPodsForTwoIntervalsAfterItHasScaledUp) {
