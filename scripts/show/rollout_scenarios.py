@@ -8,7 +8,7 @@ from typing import Callable, Optional
 from rollout_run import LOAD_SECONDS, RolloutRun, leaves
 
 # The same for all, so that one can follow another without a way down in between.
-REPLICAS = 5
+REPLICAS = 4
 STEPS = [{"setWeight": 20}, {"pause": {"durationSeconds": 2}}, {"setWeight": 50}, {"analysis": {}}, {"setWeight": 100}]
 ANALYSIS_SECONDS = 3
 MOST_INTERVALS = 3  # Of judged traffic, until a bad version is given up.
@@ -186,6 +186,7 @@ def drain(run):
     if len(open_nodes) < 2:
         raise RuntimeError("drain needs two nodes that take pods: "
                            "scripts/cluster up --name NAME --nodes 2, then ./demo --up --name NAME")
+    run.watch_until(lambda r: r["stable_leaving"] + r["updated_leaving"] == 0, 60, "pods of before were not gone")
     pods_of = {n["metadata"]["name"]: 0 for n in open_nodes}
     for pod in run.pods():
         if pod["spec"].get("nodeName") in pods_of:
@@ -299,9 +300,9 @@ SCENARIOS = {
                               rollout=CANARY, may_answer_5xx=True),
     "canary-slow": Scenario("A canary that is half as fast", lambda run: bad_canary(run, "--slowdown=2"), rollout=CANARY),
     "blue-green": Scenario("Blue, then green", blue_green, prepare=make_preview_service, rollout=BLUE_GREEN),
+    "undo": Scenario("A new version, and its undo", undo, rollout=ROLLING),
     "recreate": Scenario("Recreated: first none, then all", recreate, rollout={"strategy": "Recreate"}, may_fail=True,
                          may_answer_5xx=True, may_lose_capacity=True),
-    "undo": Scenario("A new version, and its undo", undo, rollout=ROLLING),
     "drain": Scenario("A node is drained", drain, rollout=ROLLING),
     "spike": Scenario("Ten times the load in the middle of a rolling update", spike, rollout=ROLLING, rate=40),
     # The last: web comes down from the spike meanwhile.
