@@ -8,7 +8,7 @@
 #include <random>
 
 #include "operator/api/revision.h"
-#include "operator/controller/test_world.h"
+#include "tests/support/reconciled_world.h"
 #include "operator/platform/log.h"
 
 namespace scalableapp::controller {

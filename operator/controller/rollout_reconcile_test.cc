@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "operator/api/revision.h"
-#include "operator/controller/test_world.h"
+#include "tests/support/reconciled_world.h"
 
 namespace scalableapp::controller {
 namespace {
