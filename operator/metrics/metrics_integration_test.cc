@@ -409,7 +409,7 @@ TEST_F(MetricsIntegrationTest, AWorseRevisionIsToldFromOneThatIsAsGood) {
           analysis, [&](const std::string& id) { return sampler_->latest(app, id); }, 0, clock_.wall_now());
       // A Prometheus that has just started knows of no target.
       if (measurement && measurement->missing.empty()) status = rollout::measure(analysis, *measurement, status);
-      return rollout::outcome(analysis, status).verdict == verdict;
+      return rollout::outcome(analysis, status).verdict == verdict && status.metrics[1].last == verdict;
     })) << status.message;
     return status;
   };

@@ -48,7 +48,7 @@ succeeds "the stand-in for an absent operator may only read the lease and pods, 
   test "$(render operator --set watchNamespace=shop -s templates/fail-open.yaml | grep 'verbs:' | tr -d ' \n')" = \
   "verbs:[list,watch]verbs:[patch]verbs:[get]"
 succeeds "it can be left out" \
-  test -z "$(render operator --set failOpen.enabled=false | grep 'fail-open')"
+  test -z "$(render operator --set failOpen.enabled=false | grep 'name: .*fail-open')"
 succeeds "its pods are not the operator's: only what keeps it off their nodes names those" \
   test 1 = "$(render operator -s templates/fail-open.yaml | grep -c 'app.kubernetes.io/name: scalableapp-operator$')"
 exit $failed
