@@ -150,8 +150,8 @@ class RolloutRun(Show):
             raise RuntimeError(f"there is no ScalableApp web in namespace {self.options.namespace}")
         return web
 
-    def take_over_web(self, rollout, minimum):
-        """web with the strategy and the least count of the scenario, at rest; how it was is kept."""
+    def take_over_web(self, rollout, replicas, may_scale):
+        """web with the strategy and the count of the scenario, at rest; how it was is kept."""
         is_first = self.original is None
         if is_first:
             self.wait_for_rest(self.web()["spec"]["replicas"]["min"])
@@ -161,11 +161,13 @@ class RolloutRun(Show):
         self.target_ms = max([milliseconds(m["latency"]["target"]) for m in self.original.get("metrics", [])
                               if m["type"] == "Latency"] or [0.0])
         self.patch_app({"op": "replace", "path": "/spec/rollout", "value": rollout},
-                       {"op": "replace", "path": "/spec/replicas/min", "value": minimum})
+                       {"op": "replace", "path": "/spec/replicas/min", "value": replicas},
+                       {"op": "replace", "path": "/spec/replicas/max",
+                        "value": self.original["replicas"]["max"] if may_scale else replicas})
         kept = json.loads(self.kubectl("get", "scalableapp", "web", "-o", "json"))["spec"]["rollout"]
         if kept.get("strategy", "Rolling") != rollout["strategy"]:
             raise RuntimeError("the cluster's CRD does not know spec.rollout.strategy: run ./demo --up again")
-        self.wait_for_rest(minimum, may_drain=not is_first)
+        self.wait_for_rest(replicas, may_drain=not is_first)
         self.before = self.web()["status"]["currentRevision"]
         self.started = time.time()
         self.decisions.clear()

@@ -7,7 +7,7 @@ from typing import Callable, Optional
 
 from rollout_run import LOAD_SECONDS, RolloutRun, leaves
 
-# The same for all, so that one can follow another without a way down in between.
+# The count for all, so that one can follow another without a way down in between.
 REPLICAS = 4
 STEPS = [{"setWeight": 20}, {"pause": {"durationSeconds": 2}}, {"setWeight": 50}, {"analysis": {}}, {"setWeight": 100}]
 ANALYSIS_SECONDS = 3
@@ -31,6 +31,7 @@ class Scenario:
     prepare: Callable[[RolloutRun], None] = lambda run: None  # Before the rollout's fields are set.
     rollout: Optional[dict] = None  # spec.rollout meanwhile; None: it is not about web.
     rate: int = 100
+    may_scale: bool = False         # Else the count is held, whatever the load.
     may_fail: bool = False          # Requests.
     may_answer_5xx: bool = False    # A bad version does.
     may_lose_capacity: bool = False
@@ -304,7 +305,8 @@ SCENARIOS = {
     "recreate": Scenario("Recreated: first none, then all", recreate, rollout={"strategy": "Recreate"}, may_fail=True,
                          may_answer_5xx=True, may_lose_capacity=True),
     "drain": Scenario("A node is drained", drain, rollout=ROLLING),
-    "spike": Scenario("Ten times the load in the middle of a rolling update", spike, rollout=ROLLING, rate=40),
+    "spike": Scenario("Ten times the load in the middle of a rolling update", spike, rollout=ROLLING, rate=40,
+                      may_scale=True),
     # The last: web comes down from the spike meanwhile.
     "adopt": Scenario("A Deployment is adopted", adopt),
 }

@@ -154,7 +154,7 @@ def play(run, scenario):
     else:
         is_first = run.original is None
         scenario.prepare(run)
-        run.take_over_web(scenario.rollout, REPLICAS)
+        run.take_over_web(scenario.rollout, REPLICAS, scenario.may_scale)
         run.steady_load(run.rate, 5 if is_first else 1.5)
         scenario.play(run)
     run.watch_for(1)

@@ -38,6 +38,10 @@ trap 'stack_down "$cluster" >&2' EXIT
 KUBECONFIG=$(cluster_kubeconfig "$cluster")
 export KUBECONFIG
 
+# two nodes, so that one can be drained
+scripts/cluster up --name "$cluster" --nodes 2 >"$logs/e2e-cluster.log" 2>&1
+verdict "a cluster of two nodes comes up" $? "$(tail -n 30 "$logs/e2e-cluster.log")"
+
 # --- the demo ---------------------------------------------------------------------------------------------------------
 ./demo --name "$cluster" --short --out "$out" 2>&1 | tee "$logs/e2e-demo.log"
 rc=${PIPESTATUS[0]}
@@ -85,6 +89,11 @@ within "and the first jobs start one" 20 is demo scalableapp/worker '{.status.re
 wait $loading
 worker '{"spec":{"replicas":{"min":1}}}'
 
+# --- rollouts under load, beside what follows and does not touch web ---------------------------------------------------------
+scenarios=(rolling canary canary-errors canary-slow blue-green recreate undo drain adopt spike)
+scripts/rollouts "${scenarios[@]}" --name "$cluster" --out "$out" >"$logs/e2e-rollouts.log" 2>&1 &
+rolling_out=$!
+
 # --- the pod's own rules ---------------------------------------------------------------------------------------------------
 operator_pod=$(kubectl -n scalableapp-system get pods -l app.kubernetes.io/name=scalableapp-operator -o name | head -n 1)
 succeeds "the operator runs without root and without a writable disk" is scalableapp-system "$operator_pod" \
@@ -112,10 +121,26 @@ within "and gets it when its metric says that it is warm" 40 is demo scalableapp
 kubectl -n demo patch scalableapp slow --type=json \
   -p '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"scalableapp/no-such-image:1"},{"op":"replace","path":"/spec/template/spec/containers/0/imagePullPolicy","value":"Never"},{"op":"add","path":"/spec/rollout","value":{"progressDeadlineSeconds":10}}]' >/dev/null
 within "a stuck rollout says so with the pod's own reason" 60 has demo scalableapp/slow "$(condition Progressing 'message')" "no-such-image"
-within "and has passed its deadline" 30 is demo scalableapp/slow "$(condition Progressing 'status') $(condition Progressing 'reason')" "False ProgressDeadlineExceeded"
+within "and is taken back when it has passed its deadline" 30 is demo scalableapp/slow "$(condition Progressing 'status') $(condition Progressing 'reason')" "False RolledBack"
 succeeds "and the serving pod stays" is demo scalableapp/slow '{.status.readyReplicas}' 1
 kubectl -n demo delete scalableapp slow --wait >/dev/null
 within "a deleted ScalableApp takes its pods along" 60 no_pods_of slow
+
+# --- what became of the rollouts -----------------------------------------------------------------------------------------------
+wait $rolling_out
+played() { # SCENARIO NAME
+  succeeds "$2" holds "$out/rollout-$1.json" 's["problems"] == []'
+}
+played rolling "a rolling update under load fails no request and loses no capacity"
+played canary "a canary goes through its steps, is judged and promoted, and fails no request"
+played canary-errors "a canary with 5 % errors is taken back within 3 measurements"
+played canary-slow "one that is twice as slow as well"
+played blue-green "a whole second set switches when it is promoted, and fails no request"
+played recreate "Recreate never has pods of two revisions, and says what that costs"
+played undo "undo brings back the version before under load"
+played drain "a drained node's pods are replaced before they go, and no request fails"
+played adopt "a Deployment is adopted under load without replacing a pod"
+played spike "ten times the load in the middle of a rollout takes no capacity away"
 
 # --- upgrade and uninstall -----------------------------------------------------------------------------------------------------
 at_rest() { is demo scalableapp/web '{.status.desiredReplicas}' 3 && [ "$(web_pods | wc -w)" = 3 ]; }
