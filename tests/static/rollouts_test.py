@@ -51,6 +51,12 @@ class ScriptedRun(rollout_run.RolloutRun):
     def new_version(self, *flags):
         self.done.append(" ".join(["version", *flags]))
 
+    def withdraw_version(self):
+        self.done.append("withdraw")
+
+    def patch_app(self, *operations):
+        pass
+
     def plugin(self, verb, *arguments):
         self.done.append(" ".join([verb, *arguments]))
 
@@ -111,7 +117,8 @@ class RolloutsTest(unittest.TestCase):
         return self.play("canary-errors", [
             (0, seen(4, updated="old")), (2, seen(4, 1, weight=20)), (5, seen(4, 1, **judged)),
             (failed_at, seen(4, 1, failure="AnalysisFailed", phase="Degraded", measurements=measurements)),
-            (failed_at + 2, seen(4, 0, phase="Degraded", failure="AnalysisFailed"))], timeline)
+            (failed_at + 2, seen(4, 0, phase="Degraded", failure="AnalysisFailed")),
+            (failed_at + 4, seen(4, 0, phase="Healthy", updated="old"))], timeline)
 
     def test_bad_version(self):
         """a bad version that is given up in time is no problem, nor are the errors that it answers"""
@@ -120,7 +127,7 @@ class RolloutsTest(unittest.TestCase):
         self.assertEqual((facts["failed_requests"], facts["answered_5xx"]), (0, 1))
         self.assertAlmostEqual(facts["judged_seconds_to_the_failure"], 7, delta=0.6)
         self.assertAlmostEqual(facts["rollback_seconds"], 2, delta=0.6)
-        self.assertEqual(run.done, ["version --error-rate=0.05"])
+        self.assertEqual(run.done, ["version --error-rate=0.05", "withdraw"])
 
     def test_late(self):
         """one that is given up only after more than three intervals is"""
@@ -138,7 +145,8 @@ class RolloutsTest(unittest.TestCase):
     def test_blue_green(self):
         """the Service must not switch before it is promoted, and old pods stay for a while after"""
         script = [(0, seen(4, active="old")), (3, seen(4, 4, active="old", phase="Paused")), (8, seen(4, 4, active="new")),
-                  (18, seen(0, 4, active="new", current="new", phase="Healthy"))]
+                  (18, seen(0, 4, active="new", current="new", phase="Healthy")),
+                  (20, seen(0, 4, active="", current="new", phase="Healthy"))]
         run, facts = self.play("blue-green", script)
         self.assertEqual((facts["problems"], run.done), ([], ["version", "promote web"]))
         self.assertAlmostEqual(facts["seconds_the_old_pods_stayed"], 10, delta=0.6)
