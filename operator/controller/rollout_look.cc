@@ -15,10 +15,18 @@ bool is_leaving(const api::Pod& pod, const rollout::Topology& topology) {
   return node != topology.end() && node->second.leaving;
 }
 
+// The kubelet learns later than we do that a pod is out of service, and that it is back. Until it has said so, the
+// Ready of a pod that was taken back is that of before.
+constexpr seconds kKubeletLag{3};
+std::optional<WallTime> serves_since(const api::Pod& pod) {
+  const bool is_of_before = pod.returned && pod.ready_since && pod.warm_since && *pod.ready_since < *pod.warm_since;
+  return is_of_before ? *pod.warm_since + kKubeletLag : pod.ready_since;
+}
+
 rollout::PodFacts to_facts(const api::Pod& pod, const rollout::Topology& topology) {
   return {.name = pod.metadata.name,
           .serving = pod.ready && !is_going(pod),
-          .ready_since = pod.ready_since,
+          .ready_since = serves_since(pod),
           .terminating = is_going(pod),
           .deleted = pod.terminating(),
           .leaving = is_leaving(pod, topology),
