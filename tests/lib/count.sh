@@ -21,7 +21,7 @@ name_skipped_suites() {
 # run_counted NAME COMMAND...: COMMAND's output is kept, shown when something failed, and counted; the checks of a shell
 # script are told as they come. A command that fails without naming a failed case counts as one.
 run_counted() {
-  local name=$1 log=$logs/test-$1.log before=$failed rc=0 pulse
+  local name=$1 log=$logs/test-$1.log rc=0 pulse
   shift
   : >"$log"
   heartbeat "$name" "$log" "$BASHPID" '^(ok|not ok) ' </dev/null &
@@ -29,6 +29,12 @@ run_counted() {
   "$@" >"$log" 2>&1 || rc=$?
   kill "$pulse" 2>/dev/null || true
   wait "$pulse" 2>/dev/null || true
+  tell "$name" "$rc"
+}
+
+# tell NAME RC: counts what a run has left in its log, and says how it ended
+tell() {
+  local name=$1 rc=$2 log=$logs/test-$1.log before=$failed
   tally "$log"
   if [ "$rc" != 0 ] && [ "$failed" = "$before" ]; then failed=$((failed + 1)); fi
   if [ "$rc" != 0 ]; then
@@ -55,7 +61,10 @@ run_script() { run_counted "$(basename "$1" .sh)" bash "$1"; }
 
 # The integration binaries share one etcd and kube-apiserver.
 run_under_apiserver() {
-  local binary
+  local binary script adopting rc
+  # beside the others, since it mostly waits for pods; with an API server of its own
+  scripts/apiserver run --with-kwok=1 -- bash tests/kwok/adopt.sh >"$logs/test-adopt.log" 2>&1 &
+  adopting=$!
   for binary in $(test_binaries integration); do
     run_counted "$(basename "$binary")" scripts/apiserver run -- "$binary"
   done
@@ -65,9 +74,9 @@ run_under_apiserver() {
   for script in tests/apiserver/*.sh; do
     [ -e "$script" ] && run_counted "$(basename "$script" .sh)" scripts/apiserver run -- bash "$script"
   done
-  for script in tests/kwok/*.sh; do
-    [ -e "$script" ] && run_counted "$(basename "$script" .sh)" scripts/apiserver run --with-kwok=1 -- bash "$script"
-  done
+  rc=0
+  wait "$adopting" || rc=$?
+  tell adopt "$rc"
 }
 
 closing_line() {
