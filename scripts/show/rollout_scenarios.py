@@ -33,6 +33,7 @@ class Scenario:
     rate: int = 100
     may_scale: bool = False         # Else the count is held, whatever the load.
     may_fail: bool = False          # Requests.
+    most_failed_share: float = 0    # Or so many of them, where the pods are overloaded for a while.
     may_answer_5xx: bool = False    # A bad version does.
     may_lose_capacity: bool = False
 
@@ -306,7 +307,7 @@ SCENARIOS = {
                          may_answer_5xx=True, may_lose_capacity=True),
     "drain": Scenario("A node is drained", drain, rollout=ROLLING),
     "spike": Scenario("Ten times the load in the middle of a rolling update", spike, rollout=ROLLING, rate=40,
-                      may_scale=True),
+                      may_scale=True, most_failed_share=0.001),
     # The last: web comes down from the spike meanwhile.
     "adopt": Scenario("A Deployment is adopted", adopt),
 }

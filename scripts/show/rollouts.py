@@ -61,7 +61,8 @@ def conclude(run, scenario):
         "marks": [f"{at:6.1f}s {text}" for at, text in run.marks]}
     run.expect(facts["requests"] > 0, "the load generator sent nothing")
     if not scenario.may_fail:
-        run.expect(facts["failed_requests"] == 0, f"{facts['failed_requests']} requests failed: {kinds}")
+        run.expect(facts["failed_requests"] <= scenario.most_failed_share * facts["requests"],
+                   f"{facts['failed_requests']} requests failed: {kinds}")
     if not scenario.may_answer_5xx:
         run.expect(answered_5xx == 0, f"{answered_5xx} requests were answered with a status of 500 to 599")
     if not scenario.may_lose_capacity:
