@@ -33,7 +33,9 @@ class Scenario:
     rate: int = 100
     may_scale: bool = False         # Else the count is held, whatever the load.
     may_fail: bool = False          # Requests.
-    most_failed_share: float = 0    # Or so many of them, where the pods are overloaded for a while.
+    # Or so many of them: on a busy machine a connection was refused now and then, it seems while kube-proxy rewrote its
+    # rules; the cause is not proved.
+    most_failed_share: float = 0
     may_answer_5xx: bool = False    # A bad version does.
     may_lose_capacity: bool = False
 
