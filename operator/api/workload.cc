@@ -174,7 +174,9 @@ Result<ReplicaSet> decode_replica_set(const json& object) {
   if (const auto number = replica_set.metadata.annotations.find(kRevisionNumberAnnotation);
       number != replica_set.metadata.annotations.end()) {
     const std::string& text = number->second;
-    std::from_chars(text.data(), text.data() + text.size(), replica_set.revision_number);
+    std::int64_t value = 0;
+    const bool is_number = std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc();
+    if (is_number) replica_set.revision_number = value;
   }
   replica_set.metadata.annotations.clear();
   const json& status = child(object, "status");

@@ -102,7 +102,8 @@ struct ReplicaSet {
   std::string failure;  // message of condition ReplicaFailure=True (quota, admission), else empty.
   std::optional<WallTime> failure_since;
   std::optional<SizeChange> size_change;  // The last one that was written to this ReplicaSet first.
-  std::int64_t revision_number = 0;       // kRevisionNumberAnnotation; 0: none.
+  // kRevisionNumberAnnotation. Those before an adoption are 0 and less.
+  std::optional<std::int64_t> revision_number;
   bool operator==(const ReplicaSet&) const = default;
 };
 

@@ -423,6 +423,15 @@ Result<void> AppReconciler::avoid_collision(const Snapshot& snapshot, Memory& me
   return fail(ErrorCode::kConflict, message);  // Again at once, under the new name.
 }
 
+// A ReplicaSet as a write of ours has left it, for the next look.
+Result<void> AppReconciler::remember(const Result<std::string>& written, Memory& memory) {
+  if (!written) return tl::unexpected(written.error());
+  auto object = api::decode_replica_set(nlohmann::json::parse(*written, nullptr, false));
+  if (!object) return tl::unexpected(object.error());
+  memory.pending.wrote(std::move(*object), parts_.clock.monotonic_now());
+  return {};
+}
+
 // A revision that is asked for again is the newest one again (as Deployment has it), so that what was there before it
 // can be told.
 Result<void> AppReconciler::keep_number(const Snapshot& snapshot, Memory& memory) {
@@ -432,11 +441,12 @@ Result<void> AppReconciler::keep_number(const Snapshot& snapshot, Memory& memory
     if (revision_of(replica_set->metadata) == snapshot.updated_revision) {
       updated = replica_set.get();
     } else {
-      highest = std::max(highest, replica_set->revision_number);
+      highest = std::max(highest, replica_set->revision_number.value_or(0));
     }
   }
   const api::ScalableApp& app = *snapshot.app;
-  if (updated == nullptr || updated->revision_number > highest || app.spec.paused || app.spec.dry_run) return {};
+  if (updated == nullptr || app.spec.paused || app.spec.dry_run) return {};
+  if (updated->revision_number.value_or(0) > highest) return {};
   const std::int64_t number = std::max(app.metadata.generation, highest + 1);
   const nlohmann::json body{
       {"metadata",
@@ -447,10 +457,7 @@ Result<void> AppReconciler::keep_number(const Snapshot& snapshot, Memory& memory
     log_warn("revision not numbered", {{"app", text_of(app.metadata.key())}, {"error", written.error()}});
     return {};
   }
-  if (!written) return tl::unexpected(written.error());
-  auto object = api::decode_replica_set(nlohmann::json::parse(*written, nullptr, false));
-  if (!object) return tl::unexpected(object.error());
-  memory.pending.wrote(std::move(*object), parts_.clock.monotonic_now());
+  if (auto done = remember(written, memory); !done) return done;
   return fail(ErrorCode::kConflict, "its ReplicaSet has just got a new number");  // Again at once, with what it is now.
 }
 
@@ -511,10 +518,7 @@ Result<void> AppReconciler::scale_replica_set(const Snapshot& snapshot,
   if (change) body["metadata"]["annotations"] = {{api::kSizeChangeAnnotation, api::encode_size_change(*change)}};
   const auto written = parts_.client.apply(kube::kReplicaSets, {app.namespace_name, action.name},
                                            body.dump(), kScaleManager);
-  if (!written) return tl::unexpected(written.error());
-  auto object = api::decode_replica_set(nlohmann::json::parse(*written, nullptr, false));
-  if (!object) return tl::unexpected(object.error());
-  memory.pending.wrote(std::move(*object), parts_.clock.monotonic_now());
+  if (auto done = remember(written, memory); !done) return done;
   log_info("scaled replicaset", {{"app", text_of(app.key())},
                                  {"replicaset", action.name},
                                  {"from", std::to_string(action.from)},
@@ -572,11 +576,7 @@ Result<BudgetState> AppReconciler::keep_budget(const Snapshot& snapshot, int des
 // What is to be told beside the count and the progress: traffic that follows, a budget, as much capacity as before.
 void AppReconciler::add_rollout_conditions(WallTime now, const rollout::RolloutInput& input, Memory& memory,
                                            api::ScalableAppStatus& status) {
-  const auto add = [&](api::Condition condition) {
-    condition.observed_generation = status.observed_generation;
-    condition.last_transition_time = now;
-    api::set_condition(status.conditions, std::move(condition));
-  };
+  const auto add = [&](api::Condition condition) { stamp(status, now, std::move(condition)); };
   if (!(traffic_targets(input.spec.rollout) == TrafficTargets{})) {
     const bool is_routed = memory.traffic_problem.empty();
     add({.type = "TrafficRouted",
@@ -652,12 +652,11 @@ void AppReconciler::report_unscaled(const Snapshot& snapshot, api::ScalableAppSt
   status.last_scale_time = memory.written.last_scale_time;
   status.history.scale_events = memory.history.scale_events;
   if (is_refusal(error)) {
-    api::set_condition(status.conditions, {.type = "Progressing",
-                                           .status = api::ConditionStatus::kFalse,
-                                           .observed_generation = status.observed_generation,
-                                           .last_transition_time = parts_.clock.wall_now(),
-                                           .reason = kScaleError,
-                                           .message = error.message});
+    stamp(status, parts_.clock.wall_now(),
+          {.type = "Progressing",
+           .status = api::ConditionStatus::kFalse,
+           .reason = kScaleError,
+           .message = error.message});
     if (std::exchange(memory.progress_reason, kScaleError) != kScaleError) {
       warn(*snapshot.app, kScaleError, error.message);
     }

@@ -101,6 +101,7 @@ class AppReconciler {
   void take_over_size(const Snapshot& snapshot, Memory& memory);
   Result<void> act(const Snapshot& snapshot, const rollout::RolloutPlan& plan, Memory& memory,
                    const std::optional<api::SizeChange>& change = {});
+  Result<void> remember(const Result<std::string>& written, Memory& memory);
   Result<void> keep_number(const Snapshot& snapshot, Memory& memory);
   Result<void> create_replica_set(const Snapshot& snapshot, const rollout::CreateReplicaSet& action,
                                   Memory& memory);

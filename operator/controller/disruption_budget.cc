@@ -1,10 +1,13 @@
 #include "operator/controller/disruption_budget.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "operator/api/json_fields.h"
+#include "operator/api/label_selector.h"
 #include "operator/controller/pod_writes.h"
 #include "operator/platform/log.h"
 #include "operator/rollout/plan.h"
@@ -25,32 +28,12 @@ Value at(const json& object, const char* pointer, Value otherwise) {
 }
 
 // The labels of the app's pods. Which revision they are of does not matter: any.
-json pod_labels(const api::ScalableApp& app) {
+std::map<std::string, std::string> pod_labels(const api::ScalableApp& app) {
   const json pod_template = json::parse(app.spec.template_json, nullptr, false);
-  json labels = pod_template.is_object() ? at(pod_template, "/metadata/labels", json::object()) : json::object();
+  auto labels = api::text_map(api::child(api::child(pod_template, "metadata"), "labels"));
   labels[api::kAppLabel] = app.metadata.name;
   labels[api::kRevisionLabel] = "";
   return labels;
-}
-
-// metav1.LabelSelector, as policy/v1 reads it: an empty one selects everything.
-bool selects(const json& selector, const json& labels) {
-  const json match_labels = at(selector, "/matchLabels", json::object());
-  for (const auto& [key, value] : match_labels.items()) {
-    if (labels.value(key, json()) != value) return false;
-  }
-  for (const json& expression : at(selector, "/matchExpressions", json::array())) {
-    const auto label = labels.find(expression.value("key", ""));
-    const json values = expression.value("values", json::array());
-    const bool has = label != labels.end();
-    const bool is_in = has && std::ranges::find(values, *label) != values.end();
-    const std::string operation = expression.value("operator", "");
-    if ((operation == "In" && !is_in) || (operation == "NotIn" && is_in) || (operation == "Exists" && !has) ||
-        (operation == "DoesNotExist" && has)) {
-      return false;
-    }
-  }
-  return true;
 }
 
 class Keeper {
@@ -129,10 +112,9 @@ class Keeper {
     const auto listed =
         client_.list(kube::kPodDisruptionBudgets, {.namespace_name = app_.metadata.namespace_name});
     if (!listed) return refused(listed.error());
-    const json labels = pod_labels(app_);
+    const auto labels = pod_labels(app_);
     for (const json& other : at(json::parse(*listed, nullptr, false), "/items", json::array())) {
-      const json selector = at(other, "/spec/selector", json());
-      if (!selector.is_object() || !selects(selector, labels)) continue;
+      if (!api::selects(at(other, "/spec/selector", json()), labels)) continue;
       const auto name = at(other, "/metadata/name", std::string());
       conflict(fmt::format("PodDisruptionBudget {} selects the app's pods", name));
       return {};

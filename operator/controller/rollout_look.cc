@@ -145,8 +145,7 @@ std::optional<rollout::Measurement> new_measurement(WallTime now, const Snapshot
   for (const auto& revision : input.revisions) {
     if (revision.revision != input.updated_revision) continue;
     for (const auto& pod : revision.pods) {
-      // Of this attempt; clocks may differ by so much.
-      if (pod.created + seconds{60} >= input.state.started_at.value_or(WallTime{})) restarts += pod.restart_count;
+      if (rollout::is_of_attempt(pod, input.state.started_at)) restarts += pod.restart_count;
     }
   }
   auto measurement = metrics::read_measurement(analysis, latest, restarts, now);
@@ -158,11 +157,10 @@ std::optional<rollout::Measurement> new_measurement(WallTime now, const Snapshot
 
 std::optional<api::Condition> capacity_condition(const rollout::RolloutInput& input, int desired) {
   constexpr int kEnoughRequests = 100;
-  constexpr double kMuchMore = 1.1;
   if (pods_of(input).updated.empty()) return std::nullopt;
   const auto change = rollout::capacity_change(input.state.analysis, kEnoughRequests);
   if (!change.cpu && !change.busy) return std::nullopt;
-  const bool is_dearer = change.cpu.value_or(1) >= kMuchMore || change.busy.value_or(1) >= kMuchMore;
+  const bool is_dearer = rollout::needs_more(change);
   std::string words = rollout::describe(change, input.current_revision, desired, input.spec.max_replicas);
   return api::Condition{.type = "RevisionCapacity",
                         .status = is_dearer ? api::ConditionStatus::kFalse : api::ConditionStatus::kTrue,

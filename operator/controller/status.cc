@@ -18,13 +18,6 @@ bool is_available(const api::Pod& pod, int min_ready_seconds, WallTime now) {
   return pod.ready && pod.ready_since && now - *pod.ready_since >= seconds{min_ready_seconds};
 }
 
-void stamp(api::ScalableAppStatus& status, WallTime now, std::int64_t generation,
-           Condition condition) {
-  condition.observed_generation = generation;
-  condition.last_transition_time = now;
-  api::set_condition(status.conditions, std::move(condition));
-}
-
 // Why a pod that should serve does not, in the scheduler's or the kubelet's words; empty: no reason.
 std::string trouble_of(const Snapshot& snapshot) {
   const auto troubled = std::ranges::find_if(snapshot.pods, [](const auto& pod) {
@@ -114,6 +107,12 @@ Condition schedules_valid(const api::ScalableAppSpec& spec, const std::vector<st
 
 }  // namespace
 
+void stamp(api::ScalableAppStatus& status, WallTime now, Condition condition) {
+  condition.observed_generation = status.observed_generation;
+  condition.last_transition_time = now;
+  api::set_condition(status.conditions, std::move(condition));
+}
+
 api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
                                     const scaling::Decision& decision,
                                     const rollout::RolloutPlan& plan,
@@ -121,9 +120,8 @@ api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
   const api::ScalableApp& app = *snapshot.app;
   const bool acts = !app.spec.paused && !app.spec.dry_run;
   const bool scaled = acts && decision.replicas != decision.from;
-  const std::int64_t generation = app.metadata.generation;
   api::ScalableAppStatus status = *snapshot.status;
-  status.observed_generation = generation;
+  status.observed_generation = app.metadata.generation;
   status.selector = fmt::format("{}={}", api::kAppLabel, app.metadata.name);
   status.desired_replicas = acts ? decision.replicas : decision.from;
   status.updated_revision = snapshot.updated_revision;
@@ -172,12 +170,12 @@ api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
   }
   status.history = decision.history;
 
-  for (const Condition& condition : decision.conditions) stamp(status, now, generation, condition);
+  for (const Condition& condition : decision.conditions) stamp(status, now, condition);
   if (!app.spec.schedules.empty() || api::find_condition(status.conditions, "SchedulesValid") != nullptr) {
-    stamp(status, now, generation, schedules_valid(app.spec, schedule_problems));
+    stamp(status, now, schedules_valid(app.spec, schedule_problems));
   }
-  stamp(status, now, generation, plan.progressing);
-  stamp(status, now, generation, ready_condition(status, plan, trouble_of(snapshot)));
+  stamp(status, now, plan.progressing);
+  stamp(status, now, ready_condition(status, plan, trouble_of(snapshot)));
   return status;
 }
 
@@ -185,12 +183,12 @@ api::ScalableAppStatus invalid_status(WallTime now, const api::ScalableApp& app,
                                       const api::ScalableAppStatus& present) {
   api::ScalableAppStatus status = present;
   status.observed_generation = app.metadata.generation;
-  stamp(status, now, app.metadata.generation,
+  stamp(status, now,
         {.type = "Ready",
          .status = ConditionStatus::kFalse,
          .reason = "SpecInvalid",
          .message = fmt::format("{}", fmt::join(app.problems, "; "))});
-  stamp(status, now, app.metadata.generation,
+  stamp(status, now,
         {.type = "ScalingActive",
          .status = ConditionStatus::kFalse,
          .reason = "SpecInvalid",

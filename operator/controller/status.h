@@ -25,6 +25,9 @@
 
 namespace scalableapp::controller {
 
+// Sets or adds a condition, judged now at the status's own generation.
+void stamp(api::ScalableAppStatus& status, WallTime now, api::Condition condition);
+
 // The status after this reconcile. Starts from the present one, so that what this build does not
 // know stays, and condition times move only when a status flips. desired_replicas is what is asked
 // for; with paused or dryRun that is not what was decided, which last_decision tells.

@@ -8,10 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "operator/api/json_fields.h"
+#include "operator/api/label_selector.h"
 #include "operator/api/revision.h"
 #include "operator/base/time.h"
 #include "operator/plugin/adopt_autoscaler.h"
-#include "operator/plugin/label_selector.h"
 #include "operator/plugin/owned_replica_sets.h"
 #include "operator/plugin/parts.h"
 
@@ -155,7 +155,7 @@ void respect_budgets(std::span<const json> budgets, const json& pod_template, js
                      std::vector<std::string>& warnings) {
   const auto labels = api::text_map(api::child(metadata_of(pod_template), "labels"));
   for (const json& budget : budgets) {
-    if (!selects(api::child(spec_of(budget), "selector"), labels)) continue;
+    if (!api::selects(api::child(spec_of(budget), "selector"), labels)) continue;
     spec["disruptionBudget"] = "None";
     warnings.push_back(fmt::format("PodDisruptionBudget {} is of these pods: the operator keeps none of its own "
                                    "(disruptionBudget: None)", name_of(budget)));

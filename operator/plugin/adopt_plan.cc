@@ -22,7 +22,7 @@ Result<std::vector<json>> replica_sets_of(const NamespaceObjects& objects, const
 
 // null: none.
 Result<json> find_autoscaler(const NamespaceObjects& objects, const std::string& deployment) {
-  const auto autoscalers = objects.list(kAutoscalers, nullptr);
+  const auto autoscalers = objects.list(kube::kHorizontalPodAutoscalers, nullptr);
   if (!autoscalers) return tl::unexpected(autoscalers.error());
   json found;
   std::vector<std::string> names;
@@ -81,7 +81,7 @@ Result<Printed> plan_adoption(const NamespaceObjects& objects, const std::string
     return fail(ErrorCode::kAlreadyExists,
                 fmt::format("there is a ScalableApp {0}: see it with kubectl get scalableapp {0} -o yaml", name));
   }
-  const auto deployment = objects.get(kDeployments, name);
+  const auto deployment = objects.get(kube::kDeployments, name);
   if (!deployment) return tl::unexpected(deployment.error());
   const auto adoption = look_and_translate(objects, *deployment, options);
   if (!adoption) return tl::unexpected(adoption.error());

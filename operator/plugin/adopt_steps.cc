@@ -67,7 +67,7 @@ class Adopting {
 };
 
 Result<bool> Adopting::look() {
-  auto deployment = objects_.find(kDeployments, name_);
+  auto deployment = objects_.find(kube::kDeployments, name_);
   if (!deployment) return tl::unexpected(deployment.error());
   auto app = objects_.find(kube::kScalableApps, name_);
   if (!app) return tl::unexpected(app.error());
@@ -154,7 +154,7 @@ Result<void> Adopting::await_operator() {
 }
 
 Result<void> Adopting::remove_autoscaler() {
-  const auto autoscalers = objects_.list(kAutoscalers, nullptr);
+  const auto autoscalers = objects_.list(kube::kHorizontalPodAutoscalers, nullptr);
   if (!autoscalers) return tl::unexpected(autoscalers.error());
   const json kept = json::parse(annotation(app_, kAdoptedAutoscalerAnnotation), nullptr, false);
   for (const json& autoscaler : *autoscalers) {
@@ -164,7 +164,7 @@ Result<void> Adopting::remove_autoscaler() {
                   fmt::format("HorizontalPodAutoscaler {} was made since the adoption began; delete it",
                               name_of(autoscaler)));
     }
-    const auto removed = objects_.remove(kAutoscalers, name_of(autoscaler), {.uid = uid_of(autoscaler)},
+    const auto removed = objects_.remove(kube::kHorizontalPodAutoscalers, name_of(autoscaler), {.uid = uid_of(autoscaler)},
                                          kube::Propagation::kBackground);
     if (!removed && removed.error().code != ErrorCode::kNotFound) return removed;
     did(fmt::format("HorizontalPodAutoscaler {} deleted", name_of(autoscaler)));
@@ -173,7 +173,7 @@ Result<void> Adopting::remove_autoscaler() {
 }
 
 Result<std::string> Adopting::try_to_remove_deployment() {
-  const auto deployment = objects_.find(kDeployments, name_);
+  const auto deployment = objects_.find(kube::kDeployments, name_);
   if (!deployment) return tl::unexpected(deployment.error());
   if (deployment->is_null()) return std::string();
   const std::string being_deleted = "the garbage collector has not let go of its ReplicaSets";
@@ -188,7 +188,7 @@ Result<std::string> Adopting::try_to_remove_deployment() {
   }
   const kube::Preconditions as_seen{.uid = deployment_uid_,
                                     .resource_version = api::text(metadata_of(*deployment), "resourceVersion")};
-  const auto removed = objects_.remove(kDeployments, name_, as_seen, kube::Propagation::kOrphan);
+  const auto removed = objects_.remove(kube::kDeployments, name_, as_seen, kube::Propagation::kOrphan);
   if (!removed && removed.error().code == ErrorCode::kConflict) return std::string("it keeps changing");
   if (!removed && removed.error().code != ErrorCode::kNotFound) return tl::unexpected(removed.error());
   return being_deleted;

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "operator/api/scalable_app.h"
-#include "operator/plugin/label_selector.h"
 #include "operator/plugin/manifest.h"
 
 namespace scalableapp::plugin {
@@ -259,24 +258,6 @@ TEST(Adopt, ADeploymentIsAtRestWhenAllItsPodsAreOfItsTemplate) {
   json changed = deployment();
   changed["metadata"]["generation"] = 4;
   EXPECT_THAT(unrest_of(changed, {}), HasSubstr("not seen its latest change"));
-}
-
-TEST(LabelSelector, SelectsAsTheApiServerDoes) {
-  const std::map<std::string, std::string> labels{{"app", "web"}, {"tier", "front"}};
-  const std::vector<std::tuple<const char*, bool, const char*>> cases{
-      {R"({"matchLabels":{"app":"web","tier":"front"}})", true, "app=web,tier=front"},
-      {R"({"matchLabels":{"app":"web","zone":"a"}})", false, "app=web,zone=a"},
-      {R"({"matchExpressions":[{"key":"app","operator":"In","values":["api","web"]}]})", true, "app in (api,web)"},
-      {R"({"matchExpressions":[{"key":"app","operator":"NotIn","values":["web"]}]})", false, "app notin (web)"},
-      {R"({"matchExpressions":[{"key":"zone","operator":"NotIn","values":["a"]}]})", true, "zone notin (a)"},
-      {R"({"matchExpressions":[{"key":"app","operator":"Exists"},{"key":"zone","operator":"DoesNotExist"}]})", true,
-       "app,!zone"},
-      {"{}", true, ""},
-      {"null", false, ""}};
-  for (const auto& [selector, is_selected, query] : cases) {
-    EXPECT_EQ(selects(json::parse(selector), labels), is_selected) << selector;
-    EXPECT_EQ(selector_query(json::parse(selector)), query);
-  }
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
@@ -32,21 +31,16 @@ Result<json> list_of_app(kube::Client& client, const kube::ResourceType& type, c
 RevisionView decode_revision(const json& object, api::ReplicaSet replica_set) {
   const json& metadata = api::child(object, "metadata");
   const json& annotations = api::child(metadata, "annotations");
-  RevisionView view{.revision = api::text(api::child(metadata, "labels"), api::kRevisionLabel),
-                    .change_cause = api::text(annotations, api::kChangeCauseAnnotation),
-                    .template_json = api::text(annotations, api::kTemplateAnnotation),
-                    .replica_set = std::move(replica_set)};
-  const std::string number = api::text(annotations, api::kRevisionNumberAnnotation);
-  std::int64_t value = 0;
-  if (std::from_chars(number.data(), number.data() + number.size(), value).ec == std::errc{}) view.number = value;
-  return view;
+  return {.revision = api::text(api::child(metadata, "labels"), api::kRevisionLabel),
+          .change_cause = api::text(annotations, api::kChangeCauseAnnotation),
+          .template_json = api::text(annotations, api::kTemplateAnnotation),
+          .replica_set = std::move(replica_set)};
 }
 
 PodView decode_pod_view(const json& object, api::Pod pod) {
   PodView view{.pod = std::move(pod)};
   for (const json& condition : api::child(api::child(object, "status"), "conditions")) {
     if (api::text(condition, "type") != api::kWarmGate) continue;
-    view.gate_reason = api::text(condition, "reason");
     view.gate_since = api::time(condition, "lastTransitionTime");
   }
   return view;
@@ -72,7 +66,7 @@ Result<std::vector<RevisionView>> fetch_revisions(kube::Client& client, const ap
     revisions.push_back(decode_revision(item, std::move(*replica_set)));
   }
   std::ranges::sort(revisions, std::greater{}, [](const RevisionView& view) {
-    return std::tuple(view.number, view.replica_set.metadata.creation_time, view.replica_set.metadata.name);
+    return std::tuple(view.number(), view.replica_set.metadata.creation_time, view.replica_set.metadata.name);
   });
   return revisions;
 }
@@ -118,8 +112,8 @@ std::string role_of(const api::ScalableApp& app, std::string_view revision) {
 
 std::string revision_text(const std::vector<RevisionView>& revisions, const std::string& revision) {
   const auto found = std::ranges::find(revisions, revision, &RevisionView::revision);
-  if (found == revisions.end() || !found->number) return "revision " + revision;
-  return fmt::format("revision {}", *found->number);
+  if (found == revisions.end() || !found->number()) return "revision " + revision;
+  return fmt::format("revision {}", *found->number());
 }
 
 std::string age_text(milliseconds age) {

@@ -17,16 +17,15 @@ namespace scalableapp::plugin {
 
 struct PodView {
   api::Pod pod;
-  std::string gate_reason;  // Of the gate's condition; empty: it has none yet.
-  std::optional<WallTime> gate_since;
+  std::optional<WallTime> gate_since;  // Of the gate's condition; absent: it has none yet.
 };
 
 struct RevisionView {
   std::string revision;
-  std::optional<std::int64_t> number;  // Unset: its ReplicaSet does not say. Those before an adoption are 0 and less.
   std::string change_cause;
   std::string template_json;  // spec.template as the app had it; empty: its ReplicaSet does not say.
   api::ReplicaSet replica_set;
+  const std::optional<std::int64_t>& number() const { return replica_set.revision_number; }
   std::vector<PodView> pods;
 };
 

@@ -14,6 +14,9 @@
 
 namespace scalableapp::plugin {
 
+// Of everything that the plugin writes.
+inline constexpr const char* kPluginFieldManager = "kubectl-scalableapp";
+
 struct ClusterOptions {
   std::string namespace_name;  // Empty: the context's.
   std::string context;

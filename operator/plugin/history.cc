@@ -20,7 +20,7 @@ Result<const RevisionView*> find_number(const std::vector<RevisionView>& revisio
   if (found != revisions.end()) return &*found;
   std::vector<std::int64_t> numbers;
   for (const RevisionView& revision : revisions) {
-    if (revision.number) numbers.push_back(*revision.number);
+    if (revision.number()) numbers.push_back(*revision.number());
   }
   const std::string known = numbers.empty() ? "none" : fmt::format("{}", fmt::join(numbers, ", "));
   return fail(ErrorCode::kNotFound, fmt::format("there is no revision {}; there are: {}", number, known));
@@ -63,7 +63,7 @@ std::string history_table(const api::ScalableApp& app, const std::vector<Revisio
               .is_number = {true, false, true, false, false, false}};
   for (const RevisionView& revision : revisions | std::views::reverse) {
     const std::string role = role_of(app, revision.revision);
-    table.rows.push_back({revision.number ? fmt::format("{}", *revision.number) : "-", revision.replica_set.metadata.name,
+    table.rows.push_back({revision.number() ? fmt::format("{}", *revision.number()) : "-", revision.replica_set.metadata.name,
                           fmt::format("{}", revision.replica_set.spec_replicas),
                           format_rfc3339(revision.replica_set.metadata.creation_time), role.empty() ? "-" : role,
                           revision.change_cause.empty() ? "<none>" : revision.change_cause});

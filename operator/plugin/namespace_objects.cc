@@ -6,7 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "operator/api/json_fields.h"
-#include "operator/plugin/label_selector.h"
+#include "operator/api/label_selector.h"
+#include "operator/plugin/cluster.h"
 #include "operator/plugin/parts.h"
 
 namespace scalableapp::plugin {
@@ -39,7 +40,7 @@ Result<json> NamespaceObjects::find(const kube::ResourceType& type, const std::s
 }
 
 Result<std::vector<json>> NamespaceObjects::list(const kube::ResourceType& type, const json& selector) const {
-  auto page = parsed(client_.list(type, {.namespace_name = namespace_, .label_selector = selector_query(selector)}));
+  auto page = parsed(client_.list(type, {.namespace_name = namespace_, .label_selector = api::selector_query(selector)}));
   if (!page) return tl::unexpected(page.error());
   std::vector<json> items;
   for (const json& item : api::child(*page, "items")) items.push_back(item);

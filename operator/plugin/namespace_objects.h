@@ -12,12 +12,6 @@
 
 namespace scalableapp::plugin {
 
-inline constexpr kube::ResourceType kDeployments{"apps", "v1", "deployments", "Deployment"};
-inline constexpr kube::ResourceType kAutoscalers{"autoscaling", "v2", "horizontalpodautoscalers",
-                                                 "HorizontalPodAutoscaler"};
-
-inline constexpr const char* kPluginFieldManager = "kubectl-scalableapp";
-
 class NamespaceObjects {
  public:
   NamespaceObjects(kube::Client& client, const Clock& clock, std::string namespace_name);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "operator/plugin/app_view.h"
+#include "operator/rollout/plan.h"
 
 namespace scalableapp::plugin {
 namespace {
@@ -64,29 +65,20 @@ Progress progress_of(const api::ScalableApp& app) {
   return {.line = line};
 }
 
-int step_count(const api::RolloutSpec& spec) {
-  switch (spec.strategy) {
-    case api::RolloutStrategy::kCanary:
-      return static_cast<int>(spec.canary.steps.size());
-    case api::RolloutStrategy::kBlueGreen:
-      return spec.analysis ? 2 : 1;
-    case api::RolloutStrategy::kRolling:
-    case api::RolloutStrategy::kRecreate:
-      return spec.analysis ? 1 : 0;
-  }
-  return 0;
+bool can_be_overruled(const api::ScalableApp& app) {
+  return !app.spec.rollout.automatic_rollback && app.status.rollout.failure_reason == rollout::kAnalysisFailed;
 }
 
 std::string step_text(const api::ScalableApp& app, WallTime now) {
   const api::RolloutSpec& spec = app.spec.rollout;
-  const api::RolloutStatus& rollout = app.status.rollout;
-  const int count = step_count(spec);
+  const api::RolloutStatus& state = app.status.rollout;
+  const int count = rollout::step_count(spec);
   if (count == 0) return {};
-  const int step = std::max(0, rollout.step);
+  const int step = std::max(0, state.step);
   if (step >= count) return fmt::format("past the last of {}", count);
   std::string what = "analysis";
   if (spec.strategy == api::RolloutStrategy::kCanary) {
-    what = describe(spec.canary.steps[static_cast<std::size_t>(step)], rollout.step_started_at, now);
+    what = describe(spec.canary.steps[static_cast<std::size_t>(step)], state.step_started_at, now);
   } else if (spec.strategy == api::RolloutStrategy::kBlueGreen && step == 0) {
     what = "before the switch";
   }

@@ -19,8 +19,9 @@ Progress progress_of(const api::ScalableApp& app);
 // The operator has not seen the present spec yet: the status is about the one before.
 bool is_behind(const api::ScalableApp& app);
 
-// How many steps people can promote a rollout past, as rollout/attempt.h counts them.
-int step_count(const api::RolloutSpec& spec);
+// A failed analysis after which the revision stays can be overruled: promote --full.
+bool can_be_overruled(const api::ScalableApp& app);
+
 // "2 of 4: setWeight 20%", or that it is past the last one; empty: there are no steps.
 std::string step_text(const api::ScalableApp& app, WallTime now);
 

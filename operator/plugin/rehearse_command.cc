@@ -193,13 +193,7 @@ Runnable rehearse_command() {
           {"cpu", 0, "1", "How many times as much CPU a request takes in the new version.",
            number("cpu", options->rollout.updated.cpu_factor, 0.01, 100)},
           {"crashes", 0, "false", "Whether the new version crashes when it starts: true or false.",
-           [options = options.get()](const std::string& value) -> Result<void> {
-             if (value != "true" && value != "false") {
-               return fail(ErrorCode::kInvalid, fmt::format("--crashes={}: must be true or false", value));
-             }
-             options->rollout.updated.crashes = value == "true";
-             return {};
-           }},
+           toggle("crashes", options->rollout.updated.crashes)},
           {"format", 0, "table", "Output format. One of: table, json.", choice("format", options->format, {"table", "json"})},
           {"series", 0, "''", "Also write the course of the first run to this file, as CSV.", text(options->series)}}};
   for (Flag& flag : workload_flags(options->run)) command.flags.push_back(std::move(flag));

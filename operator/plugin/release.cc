@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "operator/api/json_fields.h"
+#include "operator/api/label_selector.h"
 #include "operator/api/scalable_app.h"
 #include "operator/api/workload.h"
 #include "operator/plugin/adopt.h"
 #include "operator/plugin/adopt_autoscaler.h"
-#include "operator/plugin/label_selector.h"
 #include "operator/plugin/owned_replica_sets.h"
 #include "operator/plugin/parts.h"
 
@@ -32,7 +32,7 @@ json selector_for(const json& app, const json& replica_set) {
   const json remembered = parsed_annotation(app, kAdoptedDeploymentAnnotation);
   const json& original = api::child(remembered, "selector");
   const json& labels = api::child(metadata_of(api::child(spec_of(replica_set), "template")), "labels");
-  if (original.is_object() && selects(original, api::text_map(labels))) return original;
+  if (original.is_object() && api::selects(original, api::text_map(labels))) return original;
   return {{"matchLabels", {{api::kAppLabel, name_of(app)}}}};
 }
 

@@ -67,7 +67,7 @@ class Releasing {
 Result<void> Releasing::look() {
   auto app = objects_.find(kube::kScalableApps, name_);
   if (!app) return tl::unexpected(app.error());
-  auto deployment = objects_.find(kDeployments, name_);
+  auto deployment = objects_.find(kube::kDeployments, name_);
   if (!deployment) return tl::unexpected(deployment.error());
   app_ = std::move(*app);
   deployment_ = std::move(*deployment);
@@ -231,7 +231,7 @@ Result<void> Releasing::change_templates() {
 Result<void> Releasing::create_deployment() {
   if (deployment_.is_object()) return {};
   if (auto settled = check_rollout(); !settled) return settled;  // As the ReplicaSet is now.
-  auto created = objects_.create(kDeployments, release_.deployment);
+  auto created = objects_.create(kube::kDeployments, release_.deployment);
   if (!created) return tl::unexpected(created.error());
   deployment_ = std::move(*created);
   did(fmt::format("Deployment {} created, paused", name_));

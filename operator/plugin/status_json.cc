@@ -17,7 +17,7 @@ Json to_json(const PodView& view) {
   return {{"name", pod.metadata.name},
           {"state", state_of(pod)},
           {"ready", pod.ready},
-          {"gate", {{"state", gate_state(pod)}, {"reason", view.gate_reason}, {"since", to_json(view.gate_since)}}},
+          {"gate", {{"state", gate_state(pod)}, {"reason", pod.gate_reason}, {"since", to_json(view.gate_since)}}},
           {"restarts", pod.restart_count},
           {"created", format_rfc3339(pod.metadata.creation_time)},
           {"node", pod.node},
@@ -28,7 +28,7 @@ Json to_json(const AppView& view, const RevisionView& revision) {
   Json pods = Json::array();
   for (const PodView& pod : revision.pods) pods.push_back(to_json(pod));
   return {{"revision", revision.revision},
-          {"number", revision.number ? Json(*revision.number) : Json()},
+          {"number", revision.number() ? Json(*revision.number()) : Json()},
           {"role", role_of(view.app, revision.revision)},
           {"changeCause", revision.change_cause},
           {"replicaSet", revision.replica_set.metadata.name},

@@ -20,7 +20,7 @@ PodView pod_view(std::string name, bool ready) {
   view.pod.phase = "Running";
   view.pod.has_warm_gate = view.pod.containers_ready = true;
   view.pod.ready = view.pod.warm = ready;
-  view.gate_reason = ready ? "ContainersReady" : "";
+  view.pod.gate_reason = ready ? "ContainersReady" : "";
   if (ready) view.gate_since = kNow - seconds(75);
   return view;
 }
@@ -115,7 +115,7 @@ TEST(Status, SaysOfEachPodWhatIsTheMatter) {
   pods[0].pod.containers_ready = false;
   pods[0].pod.restart_count = 12;
   pods[1].pod.draining_since = kNow - seconds(3);
-  pods[1].gate_reason = "Draining";
+  pods[1].pod.gate_reason = "Draining";
   pods[1].gate_since = kNow - seconds(3);
   pods[2].pod.ejection = api::Ejection{.count = 1, .time = kNow - seconds(20), .why = "3 times as slow"};
   pods[2].pod.set_aside_since = kNow - seconds(20);

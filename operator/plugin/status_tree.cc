@@ -48,7 +48,7 @@ std::string gate_text(const PodView& view, WallTime now) {
   std::string text = gate_state(view.pod);
   if (!view.pod.has_warm_gate || !view.gate_since) return text;
   text += " " + age_text(now - *view.gate_since);
-  return view.pod.warm || view.gate_reason.empty() ? text : text + ": " + view.gate_reason;
+  return view.pod.warm || view.pod.gate_reason.empty() ? text : text + ": " + view.pod.gate_reason;
 }
 
 std::string info_of(const api::Pod& pod, WallTime now) {
@@ -145,9 +145,7 @@ std::string next_text(const api::ScalableApp& app) {
                                      : fmt::format("kubectl scalableapp promote {0}, or abort {0}", name);
     case api::RolloutPhase::kDegraded:
       return fmt::format("kubectl scalableapp undo {0}, or retry {0}{1}", name,
-                         app.status.rollout.failure_reason == "AnalysisFailed" && !app.spec.rollout.automatic_rollback
-                             ? ", or promote " + name + " --full"
-                             : "");
+                         can_be_overruled(app) ? ", or promote " + name + " --full" : "");
     default:
       return {};
   }

@@ -9,14 +9,13 @@
 #include "operator/api/json_fields.h"
 #include "operator/plugin/app_view.h"
 #include "operator/plugin/progress.h"
+#include "operator/rollout/plan.h"
 
 namespace scalableapp::plugin {
 namespace {
 
 using nlohmann::json;
 
-constexpr const char* kPluginManager = "kubectl-scalableapp";
-constexpr const char* kAnalysisFailed = "AnalysisFailed";  // As in rollout/attempt.h.
 constexpr const char* kRestartedAt = "kubectl.kubernetes.io/restartedAt";
 // The operator writes the status meanwhile, and its resourceVersion is the lock.
 constexpr int kMostTries = 5;
@@ -74,22 +73,18 @@ Result<void> check_in_flight(const api::ScalableApp& app, const char* verb) {
   return {};
 }
 
-// A failed analysis after which the revision stays can be overruled.
-bool is_overruled(const api::ScalableApp& app, bool fully) {
-  return fully && !app.spec.rollout.automatic_rollback && app.status.rollout.failure_reason == kAnalysisFailed;
-}
-
 // One can go past a step, or past an analysis that cannot tell.
 Result<void> check_step(const api::ScalableApp& app) {
   const api::RolloutSpec& spec = app.spec.rollout;
+  const int count = rollout::step_count(spec);
   const api::RolloutStatus& rollout = app.status.rollout;
-  if (rollout.step < step_count(spec)) return {};
+  if (rollout.step < count) return {};
   if (spec.paused) {
     return nothing_to("promote", fmt::format("it is paused by spec.rollout.paused; 'resume {}' lets it go on",
                                              app.metadata.name));
   }
   if (rollout.phase == api::RolloutPhase::kPaused) return {};
-  return nothing_to("promote", step_count(spec) == 0
+  return nothing_to("promote", count == 0
                                    ? fmt::format("strategy {} has no steps; it goes on by itself", to_string(spec.strategy))
                                    : fmt::format("revision {} is past the last step; it goes on by itself", rollout.revision));
 }
@@ -97,7 +92,7 @@ Result<void> check_step(const api::ScalableApp& app) {
 }  // namespace
 
 Result<Edit> promote(const api::ScalableApp& app, bool fully) {
-  auto known = is_overruled(app, fully) ? check_rollout(app, "promote") : check_in_flight(app, "promote");
+  auto known = fully && can_be_overruled(app) ? check_rollout(app, "promote") : check_in_flight(app, "promote");
   if (known && !fully) known = check_step(app);
   if (!known) return tl::unexpected(known.error());
   const api::RolloutStatus& rollout = app.status.rollout;
@@ -190,7 +185,7 @@ Result<Printed> steer(kube::Client& client, const Clock& clock, const api::Objec
       printed.warnings.push_back(said + " (dry run)");
       return printed;
     }
-    const auto written = client.patch(kube::kScalableApps, key, edit->patch, edit->kind, {}, kPluginManager);
+    const auto written = client.patch(kube::kScalableApps, key, edit->patch, edit->kind, {}, kPluginFieldManager);
     if (written) return printed;
     if (written.error().code != ErrorCode::kConflict || tries == kMostTries) return tl::unexpected(written.error());
   }

@@ -125,7 +125,7 @@ Result<void> TakingBack::open_gates() {
 }
 
 Result<std::string> TakingBack::what_deployment_lacks() {
-  auto deployment = objects_.get(kDeployments, name_);
+  auto deployment = objects_.get(kube::kDeployments, name_);
   if (!deployment) return tl::unexpected(deployment.error());
   deployment_ = std::move(*deployment);
   const auto owned = replica_sets();
@@ -152,7 +152,7 @@ Result<void> TakingBack::await_deployment() {
 Result<void> TakingBack::restore_autoscaler() {
   const std::string manifest = annotation(deployment_, kAdoptedAutoscalerAnnotation);
   if (manifest.empty()) return {};
-  const auto created = objects_.create(kAutoscalers, manifest);
+  const auto created = objects_.create(kube::kHorizontalPodAutoscalers, manifest);
   if (!created && created.error().code == ErrorCode::kAlreadyExists) return {};
   if (!created) return tl::unexpected(created.error());
   did(fmt::format("HorizontalPodAutoscaler {} created as it was", name_of(*created)));
@@ -185,7 +185,7 @@ Result<void> TakingBack::finish() {
   json patch{{"metadata", {{"annotations", annotations}}}};
   const bool stays_paused = annotation(deployment_, kReleasingAnnotation) == kReleasingToStayPaused;
   if (!stays_paused) patch["spec"]["paused"] = false;
-  const auto patched = objects_.patch(kDeployments, name_, patch.dump());
+  const auto patched = objects_.patch(kube::kDeployments, name_, patch.dump());
   if (!patched) return tl::unexpected(patched.error());
   did(stays_paused ? fmt::format("Deployment {} stays paused, as the rollout was", name_)
                    : fmt::format("Deployment {} unpaused", name_));

@@ -92,6 +92,8 @@ struct CapacityChange {
 // Unset where either side has had fewer than `min_requests`. CPU that a pod uses without requests is in it: right
 // while the pods of both are about as busy.
 CapacityChange capacity_change(const api::AnalysisStatus& status, int min_requests);
+// By a tenth or more, in either.
+bool needs_more(const CapacityChange& change);
 // That for a person, from a tenth more or less on; else empty. By CPU where that is so, else by response time.
 std::string describe(const CapacityChange& change, const std::string& stable_revision, int desired_replicas,
                      int max_replicas);

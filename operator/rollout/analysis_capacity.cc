@@ -11,7 +11,12 @@ namespace {
 // What is told of: a tenth more or less.
 constexpr double kMore = 1.1, kLess = 0.9;
 
+bool is_more(const std::optional<double>& ratio) { return ratio && *ratio >= kMore; }
+bool is_news(const std::optional<double>& ratio) { return is_more(ratio) || (ratio && *ratio <= kLess); }
+
 }  // namespace
+
+bool needs_more(const CapacityChange& change) { return is_more(change.cpu) || is_more(change.busy); }
 
 CapacityChange capacity_change(const api::AnalysisStatus& status, int min_requests) {
   const api::RevisionEvidence &updated = status.updated, &stable = status.stable;
@@ -25,9 +30,7 @@ CapacityChange capacity_change(const api::AnalysisStatus& status, int min_reques
 
 std::string describe(const CapacityChange& change, const std::string& stable_revision, int desired_replicas,
                      int max_replicas) {
-  const auto is_news = [](const std::optional<double>& ratio) { return ratio && (*ratio >= kMore || *ratio <= kLess); };
   // What asks for more pods is told first.
-  const auto is_more = [](const std::optional<double>& ratio) { return ratio && *ratio >= kMore; };
   const bool is_cpu = is_more(change.cpu) || (is_news(change.cpu) && !is_more(change.busy));
   if (!is_cpu && !is_news(change.busy)) return {};
   const double ratio = is_cpu ? *change.cpu : *change.busy;

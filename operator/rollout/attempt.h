@@ -9,9 +9,8 @@
 
 namespace scalableapp::rollout {
 
-// Why an attempt failed.
+// Why an attempt failed, beside kAnalysisFailed.
 inline constexpr const char* kAborted = "Aborted";
-inline constexpr const char* kAnalysisFailed = "AnalysisFailed";
 inline constexpr const char* kCrashLoop = "CrashLoop";
 inline constexpr const char* kDeadlineExceeded = "ProgressDeadlineExceeded";
 inline constexpr const char* kReplicaSetRefused = "ReplicaSetRefused";
@@ -20,10 +19,6 @@ inline constexpr const char* kSpecPaused = "SpecPaused";
 inline constexpr const char* kInconclusive = "InconclusiveAnalysis";
 inline constexpr const char* kPauseStep = "CanaryPauseStep";
 inline constexpr const char* kAwaitsPromotion = "AwaitingPromotion";
-
-// How many steps the strategy has. Canary has those of its spec; Rolling and Recreate wait for the verdict of an
-// analysis, if there is one; BlueGreen waits to be promoted, and then for the verdict.
-int step_count(const api::RolloutSpec& spec);
 
 // What the state says is of another revision, or was forgotten at someone's request.
 bool begins_anew(const RolloutInput& input);

@@ -34,10 +34,7 @@ void switch_over(Look& look) {
 int old_count(Look& look) {
   const Side& updated = look.sides.updated;
   const int kept = look.desired();
-  if (awaits_verdict(look.input, look.state) && !look.is_held && look.verdict.verdict == api::Verdict::kSuccessful) {
-    look.note("StepCompleted", "the analysis was successful: " + look.verdict.message);
-    look.begin_step(look.state.step + 1);
-  }
+  pass_by_verdict(look);
   const bool may_go = look.state.step >= step_count(look.spec()) &&
                       look.has_passed(look.state.switched_at, seconds{look.spec().blue_green.scale_down_delay_seconds});
   if (!may_go) return kept;

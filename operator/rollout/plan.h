@@ -57,6 +57,10 @@ struct PodFacts {
   std::optional<WallTime> unready_since;  // Absent: since it was created.
 };
 
+// Whether the pod is of an attempt that began then, as far as clocks, ours and the API server's, may differ: older ones
+// say nothing of it.
+bool is_of_attempt(const PodFacts& pod, std::optional<WallTime> began);
+
 struct RevisionState {
   std::string revision;
   std::string name;  // Of the ReplicaSet.
@@ -150,6 +154,12 @@ bool in_flight(const RolloutInput& input);
 bool holds_scale_down(WallTime now, const RolloutInput& input);
 // Whether its pods carry the app's load; pods of others (a preview) are not measured.
 bool carries_load(const RolloutInput& input, const std::string& revision);
+
+// The failure of an analysis, in api::RolloutStatus::failure_reason.
+inline constexpr const char* kAnalysisFailed = "AnalysisFailed";
+// How many steps the strategy has, that people can promote a rollout past. Canary has those of its spec; Rolling and
+// Recreate wait for the verdict of an analysis, if there is one; BlueGreen waits to be promoted, and then for the verdict.
+int step_count(const api::RolloutSpec& spec);
 
 // maxSurge and maxUnavailable of `desired`, resolved as Deployment does.
 struct Bounds {

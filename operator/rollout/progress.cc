@@ -9,10 +9,13 @@ namespace {
 
 // So often a container may be restarted before a pod that does not serve is said to crash-loop.
 constexpr int kRestarts = 3;
-// Clocks, ours and the API server's, may differ by so much.
 constexpr seconds kClockSkew{60};
 
 }  // namespace
+
+bool is_of_attempt(const PodFacts& pod, std::optional<WallTime> began) {
+  return !began || pod.created + kClockSkew >= *began;
+}
 
 Progress look_at_progress(const RevisionState& revision, int deadline_seconds, WallTime now, WallTime not_before) {
   Progress progress;
@@ -43,8 +46,7 @@ Progress look_at_progress(const RevisionState& revision, int deadline_seconds, W
 
 std::string crash_loop(const RevisionState& revision, std::optional<WallTime> attempt_began) {
   for (const PodFacts& pod : revision.pods) {
-    if (pod.terminating || pod.serving) continue;
-    if (attempt_began && pod.created + kClockSkew < *attempt_began) continue;
+    if (pod.terminating || pod.serving || !is_of_attempt(pod, attempt_began)) continue;
     if (pod.trouble.starts_with("CrashLoopBackOff")) return fmt::format("pod {}: {}", pod.name, pod.trouble);
     if (pod.restart_count >= kRestarts) {
       return fmt::format("pod {} was restarted {} times and does not serve{}{}", pod.name, pod.restart_count,

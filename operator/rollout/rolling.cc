@@ -4,13 +4,17 @@
 
 namespace scalableapp::rollout {
 
+void pass_by_verdict(Look& look) {
+  if (look.is_held || !awaits_verdict(look.input, look.state)) return;
+  if (look.verdict.verdict != api::Verdict::kSuccessful) return;
+  look.note("StepCompleted", "the analysis was successful: " + look.verdict.message);
+  look.begin_step(look.state.step + 1);
+}
+
 void end_with_verdict(Look& look) {
   if (look.is_back || look.is_current()) return;
   if (look.sides.updated.available >= look.desired() && !look.has_others()) look.mark_available();
-  if (look.is_held || !look.state.failure_reason.empty() || !awaits_verdict(look.input, look.state)) return;
-  if (look.verdict.verdict != api::Verdict::kSuccessful) return;
-  look.note("StepCompleted", "the analysis was successful: " + look.verdict.message);
-  look.begin_step(1);
+  if (look.state.failure_reason.empty()) pass_by_verdict(look);
 }
 
 void roll(Look& look) {

@@ -24,6 +24,8 @@ int routed_canary_count(int desired, int weight);     // Enough of them.
 void route_forward(Look& look);
 void route_back(Look& look);
 
+// rolling.cc. Where the rollout waits for the analysis, its success ends the step.
+void pass_by_verdict(Look& look);
 // rolling.cc, also for Recreate: with an analysis, the one step ends with its verdict.
 void end_with_verdict(Look& look);
 

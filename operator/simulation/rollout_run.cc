@@ -37,11 +37,11 @@ Fleet::Options fleet_options(const std::string& name, const api::ScalableAppSpec
 
 class Run {
  public:
-  Run(const api::ScalableApp& app, const Trace& trace, const RolloutCase& rollout, const Options& options)
+  Run(const api::ScalableApp& app, const Trace& trace, const RolloutCase& rollout)
       : spec_(app.spec),
         trace_(trace),
         case_(rollout),
-        begin_(options.start - kPreRoll),
+        begin_(Options{}.start - kPreRoll),
         end_(in_milliseconds(end_seconds(trace) - trace.seconds[0]) + kPreRoll),
         change_at_(kPreRoll + in_milliseconds(rollout.begin_seconds - trace.seconds[0])),
         analysis_(app.spec.rollout.analysis.value_or(api::Analysis{})),
@@ -325,7 +325,7 @@ Result<RolloutResult> simulate_rollout(const api::ScalableApp& app, const Trace&
     return fail(ErrorCode::kInvalid, fmt::format("{}: the rollout begins at {:g} s, outside of the trace", trace.name,
                                                  rollout.begin_seconds));
   }
-  Run run(app, trace, rollout, Options{});
+  Run run(app, trace, rollout);
   return run.play();
 }
 

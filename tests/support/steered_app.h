@@ -63,10 +63,11 @@ inline api::ScalableApp healthy_app() {
 }
 
 inline RevisionView revision_view(std::string revision, std::int64_t number, int replicas) {
-  RevisionView view{.revision = revision, .number = number};
+  RevisionView view{.revision = revision};
   view.replica_set.metadata = {.name = "web-" + revision, .namespace_name = "shop", .uid = revision,
                                .creation_time = kNow - seconds(3600 * (10 - number))};
   view.replica_set.spec_replicas = replicas;
+  view.replica_set.revision_number = number;
   return view;
 }
 

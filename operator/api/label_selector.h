@@ -5,7 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-namespace scalableapp::plugin {
+namespace scalableapp::api {
 
 // An empty selector selects everything, a null one nothing.
 bool selects(const nlohmann::json& selector, const std::map<std::string, std::string>& labels);
@@ -13,4 +13,4 @@ bool selects(const nlohmann::json& selector, const std::map<std::string, std::st
 // The same as a list's query has it: "app=web,tier in (a,b),!old". Empty: everything.
 std::string selector_query(const nlohmann::json& selector);
 
-}  // namespace scalableapp::plugin
+}  // namespace scalableapp::api

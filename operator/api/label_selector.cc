@@ -1,4 +1,4 @@
-#include "operator/plugin/label_selector.h"
+#include "operator/api/label_selector.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,18 +9,18 @@
 
 #include "operator/api/json_fields.h"
 
-namespace scalableapp::plugin {
+namespace scalableapp::api {
 namespace {
 
 using nlohmann::json;
 
 bool meets(const json& requirement, const std::map<std::string, std::string>& labels) {
-  const std::string kind = api::text(requirement, "operator");
-  const auto label = labels.find(api::text(requirement, "key"));
+  const std::string kind = text(requirement, "operator");
+  const auto label = labels.find(text(requirement, "key"));
   const bool is_there = label != labels.end();
   if (kind == "Exists") return is_there;
   if (kind == "DoesNotExist") return !is_there;
-  const json& values = api::child(requirement, "values");
+  const json& values = child(requirement, "values");
   const bool is_among = is_there && std::ranges::find(values, json(label->second)) != values.end();
   return kind == "NotIn" ? !is_among : kind == "In" && is_among;
 }
@@ -29,30 +29,30 @@ bool meets(const json& requirement, const std::map<std::string, std::string>& la
 
 bool selects(const json& selector, const std::map<std::string, std::string>& labels) {
   if (!selector.is_object()) return false;
-  const auto wanted = api::text_map(api::child(selector, "matchLabels"));
+  const auto wanted = text_map(child(selector, "matchLabels"));
   return std::ranges::all_of(wanted,
                              [&](const auto& label) {
                                const auto found = labels.find(label.first);
                                return found != labels.end() && found->second == label.second;
                              }) &&
-         std::ranges::all_of(api::child(selector, "matchExpressions"),
+         std::ranges::all_of(child(selector, "matchExpressions"),
                              [&](const json& requirement) { return meets(requirement, labels); });
 }
 
 std::string selector_query(const json& selector) {
   std::vector<std::string> parts;
-  for (const auto& [key, value] : api::text_map(api::child(selector, "matchLabels"))) {
+  for (const auto& [key, value] : text_map(child(selector, "matchLabels"))) {
     parts.push_back(fmt::format("{}={}", key, value));
   }
-  for (const json& requirement : api::child(selector, "matchExpressions")) {
-    const std::string key = api::text(requirement, "key"), kind = api::text(requirement, "operator");
+  for (const json& requirement : child(selector, "matchExpressions")) {
+    const std::string key = text(requirement, "key"), kind = text(requirement, "operator");
     if (kind == "Exists") {
       parts.push_back(key);
     } else if (kind == "DoesNotExist") {
       parts.push_back("!" + key);
     } else {
       std::vector<std::string> values;
-      for (const json& value : api::child(requirement, "values")) {
+      for (const json& value : child(requirement, "values")) {
         if (value.is_string()) values.push_back(value.get<std::string>());
       }
       parts.push_back(fmt::format("{} {} ({})", key, kind == "NotIn" ? "notin" : "in", fmt::join(values, ",")));
@@ -61,4 +61,4 @@ std::string selector_query(const json& selector) {
   return fmt::format("{}", fmt::join(parts, ","));
 }
 
-}  // namespace scalableapp::plugin
+}  // namespace scalableapp::api
