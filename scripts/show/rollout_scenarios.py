@@ -298,6 +298,8 @@ def adopt(run):
 
 
 SCENARIOS = {
+    # The first: web may still be on its way to rest.
+    "adopt": Scenario("A Deployment is adopted", adopt),
     "rolling": Scenario("A rolling update", rolling, rollout=ROLLING),
     "canary": Scenario("A canary: 20 %, 2 s, 50 %, an analysis, all", canary, rollout=CANARY),
     "canary-errors": Scenario("A canary that fails 5 % of its requests", lambda run: bad_canary(run, "--error-rate=0.05"),
@@ -310,6 +312,4 @@ SCENARIOS = {
     "drain": Scenario("A node is drained", drain, rollout=ROLLING),
     "spike": Scenario("Ten times the load in the middle of a rolling update", spike, rollout=ROLLING, rate=40,
                       may_scale=True, most_failed_share=0.001),
-    # The last: web comes down from the spike meanwhile.
-    "adopt": Scenario("A Deployment is adopted", adopt),
 }

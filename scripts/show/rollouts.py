@@ -142,8 +142,9 @@ def report(facts, base):
 def summary_line(name, facts):
     """What became of one of several scenarios."""
     seconds = f"{facts['rollout_seconds']:.1f} s" if "rollout_seconds" in facts else "-"
-    requests = (f"{facts['failed_requests'] + facts['answered_5xx']} of {facts['requests']} failed"
-                if "requests" in facts else "no requests")
+    requests = f"{facts['failed_requests']} of {facts['requests']} failed" if "requests" in facts else "no requests"
+    if facts.get("answered_5xx"):
+        requests += f", {facts['answered_5xx']} answered with 5xx"
     problems = facts["problems"]
     verdict = "not ok" if problems else "ok"
     return f"{verdict:<6} {name:<13} {seconds:>7}, {requests}{': ' if problems else ''}{'; '.join(problems)}"

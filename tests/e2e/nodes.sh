@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A kind cluster of two nodes of its own: pods of either node reach pods, Services and DNS from the other, a node can be
-# drained, and both come back after a restart of their containers. About 90 s.
+# drained, and both come back after a restart of their containers. About 90 s. By hand: ./test does not run it.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=../../scripts/lib/stack.sh

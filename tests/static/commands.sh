@@ -35,7 +35,8 @@ refused "scripts/load says how to get a cluster" 1 "run ./demo --up --name other
 refused "a cluster of no node is refused" 1 "--nodes 0: must be a number from 1 to 9" scripts/cluster up --nodes 0
 refused "only up makes nodes" 1 "'scripts/cluster down' takes no --nodes" scripts/cluster down --nodes 2
 refused "scripts/rollouts names its scenarios" 2 "scripts/rollouts SCENARIO" scripts/rollouts everything
-refused "and says how to get a cluster" 1 "run ./demo --up --name other first" scripts/rollouts rolling --name other
+refused "each of several" 2 "scripts/rollouts SCENARIO" scripts/rollouts rolling everything --name other
+refused "and says how to get a cluster" 1 "run ./demo --up --name other first" scripts/rollouts all --name other
 refused "who may not use Docker is told what to run" 1 "run: sudo ./demo --short" \
   without_docker 'docker() { echo "permission denied" >&2; return 1; }; timeout() { shift; "$@"; }'
 refused "who has no Docker and is not root as well" 1 "run: sudo ./demo --short" without_docker 'command() { return 1; }'

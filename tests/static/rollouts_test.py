@@ -36,6 +36,7 @@ class ScriptedRun(rollout_run.RolloutRun):
     def __init__(self, script, timeline=()):
         super().__init__(argparse.Namespace(namespace="demo", out="."), FakeApi(timelines=[{"seconds": list(timeline)}]))
         self.script, self.done = script, []
+        self.here = [(0, [pod(uid="a")])]  # Pods from so many seconds on.
         self.before, self.load_pod, self.rate = "old", "load-1", 100
         self.started = START
         self.api.get = lambda path, timeout=2.0: (
@@ -48,14 +49,17 @@ class ScriptedRun(rollout_run.RolloutRun):
         self.rows.append(row)
         return row
 
+    def pods(self):
+        return self.here[0][1] if self.now() < self.here[-1][0] else self.here[-1][1]
+
     def new_version(self, *flags):
         self.done.append(" ".join(["version", *flags]))
 
     def withdraw_version(self):
-        self.done.append("withdraw")
+        self.done.append("version withdrawn")
 
     def patch_app(self, *operations):
-        pass
+        self.done.extend(f"{o['op']} {o['path']} {o['value'].get('strategy')}" for o in operations)
 
     def plugin(self, verb, *arguments):
         self.done.append(" ".join([verb, *arguments]))
@@ -71,8 +75,9 @@ class RolloutsTest(unittest.TestCase):
         silence.__enter__()
         self.addCleanup(silence.__exit__, None, None, None)
 
-    def play(self, name, script, timeline=None):
+    def play(self, name, script, timeline=None, here=None):
         run = ScriptedRun(script, [entry(s) for s in range(1, 20)] if timeline is None else timeline)
+        run.here = here or run.here
         run.observe()
         scenario = rollout_scenarios.SCENARIOS[name]
         scenario.play(run)
@@ -112,13 +117,13 @@ class RolloutsTest(unittest.TestCase):
         self.assertEqual(len(facts["problems"]), 4)
         self.assertIn("the rollout did not end", facts["problems"][0])
 
-    def bad(self, failed_at, measurements, timeline=None):
+    def bad(self, failed_at, measurements, timeline=None, here=None):
         judged = dict(measurements=1, weight=20)
         return self.play("canary-errors", [
             (0, seen(4, updated="old")), (2, seen(4, 1, weight=20)), (5, seen(4, 1, **judged)),
             (failed_at, seen(4, 1, failure="AnalysisFailed", phase="Degraded", measurements=measurements)),
             (failed_at + 2, seen(4, 0, phase="Degraded", failure="AnalysisFailed")),
-            (failed_at + 4, seen(4, 0, phase="Healthy", updated="old"))], timeline)
+            (failed_at + 3, seen(4, 0, phase="Healthy", updated="old"))], timeline, here)
 
     def test_bad_version(self):
         """a bad version that is given up in time is no problem, nor are the errors that it answers"""
@@ -127,7 +132,12 @@ class RolloutsTest(unittest.TestCase):
         self.assertEqual((facts["failed_requests"], facts["answered_5xx"]), (0, 1))
         self.assertAlmostEqual(facts["judged_seconds_to_the_failure"], 7, delta=0.6)
         self.assertAlmostEqual(facts["rollback_seconds"], 2, delta=0.6)
-        self.assertEqual(run.done, ["version --error-rate=0.05", "withdraw"])
+        self.assertEqual(run.done, ["version --error-rate=0.05", "version withdrawn"])
+
+    def test_withdrawn(self):
+        """a pod that comes or goes when a bad version is withdrawn is one"""
+        facts = self.bad(12, 2, here=[(0, [pod(uid="a")]), (16, [pod(uid="b")])])[1]
+        self.assertEqual(facts["problems"], ["2 pods came or went when the bad version was withdrawn"])
 
     def test_late(self):
         """one that is given up only after more than three intervals is"""
@@ -148,7 +158,8 @@ class RolloutsTest(unittest.TestCase):
                   (18, seen(0, 4, active="new", current="new", phase="Healthy")),
                   (20, seen(0, 4, active="", current="new", phase="Healthy"))]
         run, facts = self.play("blue-green", script)
-        self.assertEqual((facts["problems"], run.done), ([], ["version", "promote web"]))
+        self.assertEqual((facts["problems"], run.done),
+                         ([], ["version", "promote web", "replace /spec/rollout Rolling"]))
         self.assertAlmostEqual(facts["seconds_the_old_pods_stayed"], 10, delta=0.6)
         self.clock.at = START
         early = [script[0], (3, seen(4, 4, active="new", phase="Paused")), *script[2:]]
@@ -170,6 +181,42 @@ class RolloutsTest(unittest.TestCase):
                   (10, seen(0, 4, current="old", updated="old", phase="Healthy"))]
         run, facts = self.play("undo", script)
         self.assertEqual((facts["problems"], run.done), ([], ["version", "undo web"]))
+
+    def test_several(self):
+        """of several scenarios the ones after a bad one are played as well, after web was put back"""
+        run = ScriptedRun([])
+        run.options.rate = None
+        puts_back = []
+        run.restore_web, run.stop_load = lambda: puts_back.append(list(run.done)), lambda: None
+
+        def play(_, scenario):
+            run.done.append(scenario.title)
+            run.rows.append(seen(4))
+            if scenario is rollout_scenarios.SCENARIOS["canary"]:
+                raise RuntimeError("kubectl is gone")
+
+        for name, fake in (("play", play), ("write", lambda *_: "out")):
+            self.addCleanup(setattr, rollouts, name, getattr(rollouts, name))
+            setattr(rollouts, name, fake)
+        told, complaints = io.StringIO(), io.StringIO()
+        run.api.answers["timeline"] = [{"seconds": [entry(1)]}]
+        run.begin_scenario = lambda rate: setattr(run, "problems", []) or setattr(run, "rate", rate)
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(complaints):
+            self.assertEqual(rollouts.play_all(run, ["rolling", "canary", "undo"]), 1)
+        self.assertEqual(len(run.done), 3)
+        self.assertEqual(puts_back, [run.done[:2]])
+        lines = [line.split() for line in told.getvalue().splitlines()]
+        self.assertIn(["ok", "rolling", "-,", "0", "of", "40", "failed"], lines)
+        self.assertIn("not ok canary              -, 0 of 40 failed: kubectl is gone", told.getvalue())
+        self.assertIn("canary: kubectl is gone", complaints.getvalue())
+
+    def test_all(self):
+        """`scripts/rollouts all` is all of them, and its usage names each"""
+        with open(os.path.join(os.path.dirname(__file__), "..", "..", "scripts", "rollouts")) as script:
+            text = script.read()
+        self.assertIn(f"every=({' '.join(rollout_scenarios.SCENARIOS)})", text)
+        for name in rollout_scenarios.SCENARIOS:
+            self.assertRegex(text, rf"(?m)^  {name}  ")
 
     def test_drawing(self):
         """a run is drawn, whatever it has not seen"""

@@ -262,11 +262,11 @@ class Lines(unittest.TestResult):
 
     def addFailure(self, test, error):
         super().addFailure(test, error)
-        print(f"not ok {test.shortDescription()}\n{self.failures[-1][1]}")
+        print(f"not ok {test.shortDescription()}\n{self.failures[-1][1]}", file=sys.__stdout__)
 
     def addError(self, test, error):
         super().addError(test, error)
-        print(f"not ok {test.shortDescription()}\n{self.errors[-1][1]}")
+        print(f"not ok {test.shortDescription()}\n{self.errors[-1][1]}", file=sys.__stdout__)
 
 
 if __name__ == "__main__":
