@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "workload/common/redis.h"
+
 namespace prometheus {
 class Registry;
 }
@@ -14,11 +16,14 @@ class Database;
 
 struct AppParts {
   prometheus::Registry& registry;
+  RedisOptions redis;            // For connections of a family's own threads.
   Cache* cache = nullptr;        // Null where the service has none.
   Database* database = nullptr;  // Null without --shards.
   std::string region = {};       // Empty: not one of several.
   int session_ttl_seconds = 3600;
   std::string queue = "jobs";    // That POST /jobs fills.
+  std::string index_directory = "/tmp";  // Where the index of restaurants may be written.
+  int restaurants = 2000;
 };
 
 }  // namespace scalableapp::workload
