@@ -46,8 +46,7 @@ class CircuitBreaker {
 
   State state() const;
   // How long until a call is let through; 0 unless open.
-  milliseconds opens_in(Instant now) const;
-  long long times_opened() const;
+  milliseconds tries_again_in(Instant now) const;
 
  private:
   struct Slice {
@@ -68,7 +67,6 @@ class CircuitBreaker {
   milliseconds pause_{};
   int half_open_entered_ = 0;
   int half_open_succeeded_ = 0;
-  long long times_opened_ = 0;
 };
 
 const char* to_string(CircuitBreaker::State state);

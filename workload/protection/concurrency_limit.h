@@ -27,9 +27,9 @@ class ConcurrencyLimit {
     Instant began;
     bool uncrowded;
   };
-  // None: refuse the request. Each place must be given back by one release().
+  // None: refuse the request. Each place must be given back by one release(), which returns the limit then.
   std::optional<Place> try_acquire(Priority priority, Instant now);
-  void release(const Place& place, Outcome outcome, Instant now);
+  int release(const Place& place, Outcome outcome, Instant now);
 
   int limit() const;
   int in_flight() const;

@@ -8,6 +8,7 @@
 // tries block the calling thread, at most 0.5 s each.
 #pragma once
 
+#include <mutex>
 #include <string>
 
 #include "operator/base/result.h"
@@ -57,6 +58,8 @@ class Dependency {
   CircuitBreaker breaker_;
   RetryBudget budget_;
   Random random_;
+  std::mutex telling_;  // Guards the next.
+  CircuitBreaker::State told_ = CircuitBreaker::State::kClosed;
 };
 
 }  // namespace scalableapp::workload

@@ -10,8 +10,8 @@
 //
 // What a request takes without a queue is the crux: a limit that learns it under load takes the queue for normal and
 // drifts. Here only requests count that came while fewer than `min` were in the service. Under lasting overload there
-// are none; so every 10 s, if requests were refused since, only `min` are let in until 16 of them were measured (a
-// "probe", some 100 ms). One thread.
+// are none; so when a request is refused and the figure is 10 s old, only `min` are let in until 16 of them were
+// measured, 2 s at most (a "probe"; some 100 ms as a rule). One thread.
 #pragma once
 
 #include <optional>
@@ -38,19 +38,22 @@ class GradientLimit {
   std::optional<Instant::duration> unloaded_latency() const { return unloaded_; }
 
   void admitted(int in_flight);
+  // Of refused requests of normal priority at least: that optional work was refused does not say that the limit binds.
   void refused(Instant now);
   // `uncrowded`: what is_uncrowded said when the request came. `began`: then.
   void served(Instant began, bool uncrowded, Instant now);
-  void dropped(Instant now);
+  // A request was given up behind this limit: the limit shrinks by a tenth, once a window.
+  void dropped() { dropped_ = true; }
 
  private:
+  void learn_unloaded(Instant now);
   void end_window(Instant now);
 
   const GradientLimitOptions options_;
   double limit_;
   std::optional<Instant::duration> unloaded_;
-  Instant unloaded_at_{};                       // When unloaded_ was found.
-  std::vector<Instant::duration> uncrowded_;    // Samples for the next unloaded_.
+  Instant unloaded_at_{};                     // When unloaded_ was found, or a probe found nothing.
+  std::vector<Instant::duration> uncrowded_;  // Samples for the next unloaded_.
   std::optional<Instant> probing_since_;
 
   Instant window_began_{};

@@ -1,5 +1,7 @@
 #include "workload/protection/options.h"
 
+#include <fmt/format.h>
+
 namespace scalableapp::workload {
 
 void add_protection_flags(FlagSet& flags, ProtectionOptions& options) {
@@ -26,6 +28,21 @@ void add_protection_flags(FlagSet& flags, ProtectionOptions& options) {
              "File with the level of degradation that the operator asks for (a downward API volume with the "
              "annotation scalableapp.io/degrade-level); empty: none.");
   flags.boolean(options.brownout, "brownout", "Leave optional work out as --degrade-level-file says; false: never.");
+}
+
+Result<void> check_protection(const ProtectionOptions& options) {
+  if (options.rate_limit > 0 && options.rate_limit < 0.01) {
+    return fail(ErrorCode::kInvalid, fmt::format("--rate-limit={}: must be 0 or at least 0.01", options.rate_limit));
+  }
+  if (options.rate_limit_burst > 0 && options.rate_limit_burst < 1) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("--rate-limit-burst={}: must be 0 or at least 1", options.rate_limit_burst));
+  }
+  if (options.adaptive_limit_min > options.adaptive_limit_max) {
+    return fail(ErrorCode::kInvalid, fmt::format("--adaptive-limit-min={}: must be at most --adaptive-limit-max, {}",
+                                                 options.adaptive_limit_min, options.adaptive_limit_max));
+  }
+  return {};
 }
 
 }  // namespace scalableapp::workload

@@ -9,7 +9,7 @@
 namespace scalableapp::workload {
 
 struct ProtectionOptions {
-  double rate_limit = 0;        // Requests a second and client; 0: off.
+  double rate_limit = 0;        // Requests a second and client, at least 0.01; 0: off.
   double rate_limit_burst = 0;  // 0: what two seconds give.
   bool adaptive_limit = false;
   int adaptive_limit_min = 4;
@@ -23,5 +23,7 @@ struct ProtectionOptions {
 
 // Binds the flags to `options`, which must outlive the set.
 void add_protection_flags(FlagSet& flags, ProtectionOptions& options);
+// What no single flag can see; kInvalid names the flags.
+Result<void> check_protection(const ProtectionOptions& options);
 
 }  // namespace scalableapp::workload

@@ -79,8 +79,9 @@ class Protection {
 
 // Below 400: served. The rest was cut short and says nothing of the latency. kDropped is for who has no thread to give.
 Outcome outcome_of(int status);
-// 503 and 429, with Retry-After. check_rate's headers belong on the second.
+// 503 with Retry-After: 1.
 HttpResponse overloaded();
+// 429; Retry-After is one of the headers of check_rate.
 HttpResponse too_many_requests();
 
 }  // namespace scalableapp::workload

@@ -15,8 +15,8 @@ class RetryBudget {
 
   explicit RetryBudget(double share);
 
-  void call_made();     // Once a call, whatever its number of tries.
-  bool try_retry();     // False: do not.
+  void call_made();  // Once a call, whatever its number of tries.
+  bool try_retry();  // False: do not.
 
  private:
   const double share_;
@@ -24,8 +24,8 @@ class RetryBudget {
   double saved_;
 };
 
-// The wait before retry number `retry` (from 1): 25 ms doubled each time, at most 500 ms; `jitter` in [0, 1) takes up to
-// all of it away.
+// The wait before retry number `retry` (from 1): 25 ms doubled each time, at most 500 ms; `jitter` in [0, 1) takes away
+// that share of it.
 milliseconds retry_pause(int retry, double jitter);
 
 }  // namespace scalableapp::workload
