@@ -11,7 +11,8 @@
 // - When a load fails, the expired value is given if there still is one.
 //
 // Metrics: cache_requests_total{tier,result}: each get() counts a "miss" for each tier it passed and one other result
-// for its answer, so the hit rate is 1 - (tier="load", result "hit" or "error") / (all but "miss").
+// for its answer (hit, stale, coalesced, error), so the hit rate is
+// 1 - (tier="load", result "hit" or "error") / (all but "miss").
 #pragma once
 
 #include <functional>
@@ -42,8 +43,14 @@ class Cache {
 
   // Errors: those of `load`; kTimeout when another caller's load of this key takes too long.
   Result<std::string> get(const std::string& key, RedisConnection& redis, const Load& load);
-  // To be called after the write is committed. The process's own tier has dropped the key in any case.
-  Result<void> invalidate(const std::string& key, RedisConnection& redis);
+  // The same for what is read from replicas, which may lag: the load is told the version that the key's last
+  // invalidation named lately, empty if there was none, and must not give anything older.
+  using LoadAfter = std::function<Result<std::string>(const std::string& version)>;
+  Result<std::string> get(const std::string& key, RedisConnection& redis, const LoadAfter& load);
+
+  // To be called after the write is committed; `version` says how far a replica must be to have it, for LoadAfter.
+  // The process's own tier has dropped the key in any case.
+  Result<void> invalidate(const std::string& key, RedisConnection& redis, const std::string& version = {});
   // True while invalidations of other processes arrive.
   bool is_subscribed() const;
 
