@@ -17,8 +17,8 @@ class Database;
 struct AppParts {
   prometheus::Registry& registry;
   RedisOptions redis;            // For connections of a family's own threads.
-  Cache* cache = nullptr;        // Null where the service has none.
-  Database* database = nullptr;  // Null without --shards.
+  Cache* cache = nullptr;        // Never null in the service; --cache=false makes it one that keeps nothing.
+  Database* database = nullptr;  // Null without --shards: the families keep everything in Redis.
   std::string region = {};       // Empty: not one of several.
   int session_ttl_seconds = 3600;
   std::string queue = "jobs";    // That POST /jobs fills.
