@@ -13,6 +13,7 @@
 
 #include "operator/platform/log.h"
 #include "workload/common/stop.h"
+#include "workload/database/schema.h"
 #include "workload/load/load.h"
 #include "workload/service/service.h"
 #include "workload/worker/worker.h"
@@ -27,6 +28,7 @@ Commands:
   service     Serve HTTP: a cheap and a CPU-heavy route, sessions and jobs in Redis
   worker      Work off the jobs in Redis
   load        Offer load to an HTTP server in an open loop and report what came of it
+  migrate     Put the tables onto the database's primaries, and rows to begin with
 
 Usage:
   demo-workload COMMAND [flags]
@@ -113,6 +115,12 @@ int main_of(const std::vector<std::string>& arguments) {
                "Offers load to an HTTP server in an open loop and reports what came of it.",
                load_flags(options), rest,
                [&](const std::stop_token& stop) { return run_load(options, stop); });
+  }
+  if (command == "migrate") {
+    MigrateOptions options;
+    return run(command, "Puts the tables onto the database's primaries, and rows to begin with.",
+               migrate_flags(options), rest,
+               [&](const std::stop_token& stop) { return run_migrate(options, stop); });
   }
   fmt::print(stderr, "demo-workload: {}: no such command; --help lists them\n", command);
   return 2;

@@ -35,8 +35,6 @@ class Registry;
 
 namespace scalableapp::workload {
 
-inline constexpr const char* kReadAfterHeader = "X-Read-After";
-
 enum class DatabaseRole { kPrimary, kReplica };
 
 struct ReadAnswer {

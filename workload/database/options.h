@@ -21,5 +21,7 @@ struct DatabaseOptions {
 };
 
 void add_database_flags(FlagSet& flags, DatabaseOptions& options);
+// Only where the servers are and who connects.
+void add_database_server_flags(FlagSet& flags, DatabaseOptions& options);
 
 }  // namespace scalableapp::workload

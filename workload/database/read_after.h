@@ -18,9 +18,11 @@ using Lsn = std::uint64_t;
 Result<Lsn> parse_lsn(std::string_view text);
 std::string format_lsn(Lsn lsn);
 
-// Up to where each shard's log must have been replayed for a read to see all that the token's holder wrote. Its text goes
-// to the client in the header X-Read-After and comes back with its next requests. Not signed: a made-up one costs its
-// sender reads from the primary, and nobody else anything.
+inline constexpr const char* kReadAfterHeader = "X-Read-After";
+
+// Up to where each shard's log must have been replayed for a read to see all that the token's holder wrote. Its text
+// goes to the client in a header and comes back with its next requests. Not signed: a made-up one sends its sender's
+// reads to the primary, as having written would.
 class ReadAfter {
  public:
   ReadAfter() = default;  // Asks for nothing.
@@ -31,8 +33,8 @@ class ReadAfter {
   static Result<ReadAfter> parse(std::string_view text);
   std::string text() const;
 
-  Lsn lsn(std::size_t shard) const;      // 0: nothing was written there.
-  void merge(const ReadAfter& other);    // From now on asks for what either asked for.
+  Lsn lsn(std::size_t shard) const;    // 0: nothing was written there.
+  void merge(const ReadAfter& other);  // From now on asks for what either asked for.
 
   bool operator==(const ReadAfter&) const = default;
 

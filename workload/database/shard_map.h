@@ -1,17 +1,16 @@
 // Which shard a key belongs to. Pure; any thread.
 //
 // By jump consistent hash (Lamping and Veach, 2014, "A Fast, Minimal Memory, Consistent Hash Algorithm") over the mixed
-// bits of the key, not by ranges of ids: ids are handed out in order and new users are the busiest, so a range would put
-// today's load on the last shard, and its borders would be state that every pod must agree on. The hash spreads evenly
-// over any count of shards and needs no table; a shard more takes 1/n of the keys from each and moves no other. What
-// ranges are better at, reading neighbouring ids together, no story here needs. Nothing moves the rows: the count of
-// shards is fixed from `migrate` on.
+// bits of the key, not by ranges of ids: ids are handed out in order and new users are the busiest, so a range would
+// put today's load on the last shard, and its borders would be state that every pod must agree on. The hash spreads
+// evenly over any count of shards and needs no table; one more shard takes an equal part of the keys from each and
+// moves no other. What ranges are better at, reading neighbouring ids together, no story here needs. Nothing moves the
+// rows: the count of shards is fixed from `migrate` on.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "operator/base/result.h"
@@ -24,7 +23,7 @@ namespace scalableapp::workload {
 class ShardKey {
  public:
   ShardKey(std::int64_t id);
-  ShardKey(std::string_view text);
+  ShardKey(const std::string& text);
 
   // From 0; the same in every process and on every machine. `shards` is at least 1.
   std::size_t shard(std::size_t shards) const;
