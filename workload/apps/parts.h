@@ -1,10 +1,7 @@
-// What a family of routes is built from, and what builds each.
+// What the service hands to every family of routes. Thread-compatible; what it points to is thread-safe.
 #pragma once
 
-#include <memory>
 #include <string>
-
-#include "workload/service/route.h"
 
 namespace prometheus {
 class Registry;
@@ -15,12 +12,13 @@ namespace scalableapp::workload {
 class Cache;
 class Database;
 
-// All of it outlives the families.
 struct AppParts {
   prometheus::Registry& registry;
-  Cache* cache;        // Never null; --cache=false makes it one that keeps nothing.
-  Database* database;  // Null: the families keep everything in Redis.
-  const std::string& region;
+  Cache* cache = nullptr;        // Null where the service has none.
+  Database* database = nullptr;  // Null without --shards.
+  std::string region = {};       // Empty: not one of several.
+  int session_ttl_seconds = 3600;
+  std::string queue = "jobs";    // That POST /jobs fills.
 };
 
 }  // namespace scalableapp::workload

@@ -27,25 +27,6 @@ using boost::system::error_code;
 
 constexpr std::uint32_t kMaxHeaderBytes = 8 * 1024;
 
-std::string percent_decoded(std::string_view text) {
-  const auto hex = [](char digit) {
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    const char lower = static_cast<char>(digit | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-  };
-  std::string decoded;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '%' && at + 2 < text.size() && hex(text[at + 1]) >= 0 &&
-        hex(text[at + 2]) >= 0) {
-      decoded += static_cast<char>(hex(text[at + 1]) * 16 + hex(text[at + 2]));
-      at += 2;
-    } else {
-      decoded += text[at] == '+' ? ' ' : text[at];
-    }
-  }
-  return decoded;
-}
-
 HttpRequest to_request(http::request<http::string_body>&& message) {
   HttpRequest request;
   request.method = std::string(message.method_string());
@@ -58,8 +39,8 @@ HttpRequest to_request(http::request<http::string_body>&& message) {
     const auto end = rest.find('&');
     const auto pair = rest.substr(0, end);
     const auto equals = pair.find('=');
-    request.query[percent_decoded(pair.substr(0, equals))] =
-        equals == pair.npos ? "" : percent_decoded(pair.substr(equals + 1));
+    request.query[percent_decoded(pair.substr(0, equals), PlusSign::kSpace)] =
+        equals == pair.npos ? "" : percent_decoded(pair.substr(equals + 1), PlusSign::kSpace);
     rest = end == rest.npos ? std::string_view() : rest.substr(end + 1);
   }
   for (const auto& field : message) {
@@ -251,6 +232,25 @@ class BeastServer final : public HttpServer {
 };
 
 }  // namespace
+
+std::string percent_decoded(std::string_view text, PlusSign plus_sign) {
+  const auto hex = [](char digit) {
+    if (digit >= '0' && digit <= '9') return digit - '0';
+    const char lower = static_cast<char>(digit | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+  };
+  std::string decoded;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '%' && at + 2 < text.size() && hex(text[at + 1]) >= 0 &&
+        hex(text[at + 2]) >= 0) {
+      decoded += static_cast<char>(hex(text[at + 1]) * 16 + hex(text[at + 2]));
+      at += 2;
+    } else {
+      decoded += text[at] == '+' && plus_sign == PlusSign::kSpace ? ' ' : text[at];
+    }
+  }
+  return decoded;
+}
 
 std::string_view HttpRequest::header(std::string_view name) const {
   for (const auto& [key, value] : headers) {

@@ -37,6 +37,10 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
+// %XX as bytes, anything else as it is; in a query a plus sign stands for a space.
+enum class PlusSign { kItself, kSpace };
+std::string percent_decoded(std::string_view text, PlusSign plus_sign);
+
 // {"error": message} with that status.
 HttpResponse error_response(int status, std::string_view message);
 
