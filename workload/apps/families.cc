@@ -5,16 +5,20 @@
 #include <functional>
 #include <map>
 
+#include "workload/apps/feed.h"
 #include "workload/apps/jobs.h"
 #include "workload/apps/orders.h"
 #include "workload/apps/profiles.h"
+#include "workload/apps/recommender.h"
 #include "workload/apps/restaurants.h"
 #include "workload/apps/rides.h"
 #include "workload/apps/sessions.h"
+#include "workload/apps/titles.h"
 
 namespace scalableapp::workload {
 namespace {
 
+// What makes a family, or says what it lacks.
 using Made = Result<std::unique_ptr<RouteFamily>>;
 
 Made profiles(const AppParts& parts) {
@@ -24,10 +28,13 @@ Made profiles(const AppParts& parts) {
 
 const std::map<std::string, std::function<Made(const AppParts&)>, std::less<>>& known() {
   static const std::map<std::string, std::function<Made(const AppParts&)>, std::less<>> families{
+      {"feed", [](const AppParts& parts) -> Made { return make_feed(parts); }},
       {"orders", [](const AppParts& parts) -> Made { return make_orders(parts); }},
       {"profiles", profiles},
+      {"recommendations", [](const AppParts& parts) -> Made { return make_recommendations(parts); }},
       {"restaurants", make_restaurants},
-      {"rides", [](const AppParts& parts) -> Made { return make_rides(parts); }}};
+      {"rides", [](const AppParts& parts) -> Made { return make_rides(parts); }},
+      {"titles", [](const AppParts& parts) -> Made { return make_titles(parts); }}};
   return families;
 }
 

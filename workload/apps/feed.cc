@@ -9,7 +9,7 @@
 #include "workload/apps/answer.h"
 #include "workload/apps/catalogue.h"
 #include "workload/apps/query.h"
-#include "workload/common/burn.h"
+#include "workload/apps/recommender.h"
 
 namespace scalableapp::workload {
 namespace {
@@ -18,7 +18,6 @@ using nlohmann::json;
 
 constexpr std::size_t kPage = 10;
 constexpr std::size_t kRecommended = 5;
-constexpr double kRankingCpuMs = 3;  // Stands for the model that ranks for one user.
 // An edge answers for a second by itself, and for some more while it fetches the next.
 constexpr const char* kItemCaching = "public, max-age=1, stale-while-revalidate=5";
 constexpr std::size_t kMaxTitle = 200;
@@ -36,6 +35,7 @@ class Feed final : public RouteFamily {
  public:
   explicit Feed(const AppParts& parts)
       : catalogue_(parts),
+        recommender_(*parts.recommender),
         left_out_(prometheus::BuildCounter()
                       .Name("feed_parts_left_out_total")
                       .Help("Optional parts of pages not served, since the service is degraded or they failed.")
@@ -60,11 +60,13 @@ class Feed final : public RouteFamily {
     auto items = pick(*newest, first, kPage);
     if (call.degrade_level >= 2 || !add_extras(items, call.redis)) without_counts_.Increment();
     json body = {{"user", *user}, {"degrade_level", call.degrade_level}};
-    if (call.degrade_level >= 1) {
-      without_recommendations_.Increment();
+    const auto place = call.degrade_level >= 1
+                           ? Result<std::size_t>(fail(ErrorCode::kCancelled, "left out"))
+                           : recommender_.place_for(*user);
+    if (place) {
+      body["recommendations"] = pick(*newest, *place, kRecommended);
     } else {
-      burn_cpu(kRankingCpuMs);
-      body["recommendations"] = pick(*newest, first + kPage, kRecommended);
+      without_recommendations_.Increment();
     }
     body["items"] = std::move(items);
     auto response = json_answer(200, body);
@@ -140,6 +142,7 @@ class Feed final : public RouteFamily {
   }
 
   Catalogue catalogue_;
+  Recommender& recommender_;
   prometheus::Family<prometheus::Counter>& left_out_;
   prometheus::Counter& without_recommendations_;
   prometheus::Counter& without_counts_;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "workload/apps/family_probe.h"
+#include "workload/apps/recommender.h"
 #include "workload/cache/cache.h"
 #include "workload/common/metrics_page.h"
 #include "workload/testing/eventually.h"
@@ -22,11 +23,12 @@ struct Pod {
     CacheOptions options;
     options.local_ttl_ms = 60'000;
     if (has_cache) cache = std::make_unique<Cache>(options, redis, page.registry());
-    feed.emplace(make_feed({.registry = page.registry(), .cache = cache.get()}), redis_port);
+    feed.emplace(make_feed({.registry = page.registry(), .cache = cache.get(), .recommender = &recommender}), redis_port);
     EXPECT_TRUE(!has_cache || eventually([&] { return cache->is_subscribed(); }));
   }
   RedisOptions redis;
   MetricsPage page;
+  Recommender recommender{Recommender::Cost{}};
   std::unique_ptr<Cache> cache;
   std::optional<FamilyProbe> feed;
 };

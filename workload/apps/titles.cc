@@ -9,7 +9,7 @@
 #include "workload/apps/answer.h"
 #include "workload/apps/catalogue.h"
 #include "workload/apps/query.h"
-#include "workload/common/burn.h"
+#include "workload/apps/recommender.h"
 #include "workload/common/flags.h"
 #include "workload/common/random_id.h"
 
@@ -19,7 +19,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kRow = 10;
-constexpr double kRankingCpuMs = 3;  // Stands for the model that ranks for one user.
 constexpr const char* kStreamLife = "14400";  // Seconds after its last heartbeat.
 constexpr double kMaxPositionSeconds = 86'400;
 constexpr const char* kWatched = "9";  // The index of the last stream that a user's list keeps.
@@ -38,6 +37,7 @@ class Titles final : public RouteFamily {
  public:
   explicit Titles(const AppParts& parts)
       : catalogue_(parts),
+        recommender_(*parts.recommender),
         region_(parts.region),
         starts_(prometheus::BuildCounter()
                     .Name("playback_starts_total")
@@ -75,11 +75,13 @@ class Titles final : public RouteFamily {
     const auto newest = catalogue_.newest("film", call.redis);
     if (!newest) return tl::unexpected(newest.error());
     json body = {{"user", *user}, {"degrade_level", call.degrade_level}, {"new", first_of(*newest, 0)}};
-    if (call.degrade_level >= 1) {
-      left_out_.Add({{"part", "recommendations"}}).Increment();
+    const auto place = call.degrade_level >= 1
+                           ? Result<std::size_t>(fail(ErrorCode::kCancelled, "left out"))
+                           : recommender_.place_for(*user);
+    if (place) {
+      body["recommendations"] = first_of(*newest, *place);
     } else {
-      burn_cpu(kRankingCpuMs);
-      body["recommendations"] = first_of(*newest, std::hash<std::string>{}(*user));
+      left_out_.Add({{"part", "recommendations"}}).Increment();
     }
     const auto watched = call.degrade_level >= 2
                              ? Result<RedisReply>(fail(ErrorCode::kCancelled, "left out"))
@@ -167,6 +169,7 @@ class Titles final : public RouteFamily {
   }
 
   Catalogue catalogue_;
+  Recommender& recommender_;
   const std::string region_;
   prometheus::Counter& starts_;
   prometheus::Counter& resumed_;

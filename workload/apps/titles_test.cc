@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "workload/apps/family_probe.h"
+#include "workload/apps/recommender.h"
 #include "workload/common/metrics_page.h"
 #include "workload/testing/process.h"
 
@@ -17,8 +18,9 @@ using ::testing::HasSubstr;
 
 struct Pod {
   Pod(int redis_port, const std::string& region)
-      : titles(make_titles({.registry = page.registry(), .region = region}), redis_port) {}
+      : titles(make_titles({.registry = page.registry(), .recommender = &recommender, .region = region}), redis_port) {}
   MetricsPage page;
+  Recommender recommender{Recommender::Cost{}};
   FamilyProbe titles;
 };
 

@@ -33,9 +33,12 @@ FlagSet service_flags(ServiceOptions& options) {
   flags.number(options.call_cpu_ms, "call-cpu-ms", "CPU time of each request to them in ms, besides what it does.",
                0, 10'000);
   flags.number(options.call_wait_ms, "call-wait-ms", "Wait of each request to them in ms.", 0, 10'000);
-  flags.number(options.optional_cpu_ms, "optional-cpu-ms",
-               "CPU time of optional work such as recommendations, in ms.", 0, 10'000);
-  flags.number(options.optional_wait_ms, "optional-wait-ms", "Wait of optional work in ms.", 0, 10'000);
+  flags.text(options.recommendations, "recommendations",
+             "Another service that recommends, HOST:PORT; empty: made here.");
+  flags.duration(options.recommendations_timeout, "recommendations-timeout", "Of one question to it.",
+                 milliseconds(1), seconds(10));
+  flags.number(options.recommendation_cpu_ms, "recommendation-cpu-ms", "CPU time of one made here in ms.", 0, 10'000);
+  flags.number(options.recommendation_wait_ms, "recommendation-wait-ms", "Wait of one made here in ms.", 0, 10'000);
   flags.text(options.index_directory, "index-directory", "Where an index may be written.");
   flags.number(options.restaurants, "restaurants", "Restaurants to be found.", 1, 100'000);
   flags.text(options.region, "region", "Name of the region, if this is one of several.");

@@ -34,8 +34,10 @@ struct ServiceOptions {
   std::string apps;
   double call_cpu_ms = 0;
   double call_wait_ms = 0;
-  double optional_cpu_ms = 0;
-  double optional_wait_ms = 0;
+  std::string recommendations;
+  milliseconds recommendations_timeout{100};
+  double recommendation_cpu_ms = 3;
+  double recommendation_wait_ms = 0;
   std::string index_directory = "/tmp";
   int restaurants = 2000;
   std::string region;

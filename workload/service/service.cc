@@ -16,6 +16,7 @@
 #include "operator/platform/random.h"
 #include "workload/apps/answer.h"
 #include "workload/apps/families.h"
+#include "workload/apps/recommender.h"
 #include "workload/cache/cache.h"
 #include "workload/common/burn.h"
 #include "workload/common/http_server.h"
@@ -75,15 +76,23 @@ class RunningService final : public Service {
       if (!database) return tl::unexpected(database.error());
       database_ = std::move(*database);
     }
+    if (options_.recommendations.empty()) {
+      recommender_ = std::make_unique<Recommender>(Recommender::Cost{
+          .cpu_ms = options_.recommendation_cpu_ms, .wait_ms = options_.recommendation_wait_ms});
+    } else {
+      const auto server = parse_host_port(options_.recommendations, "recommendations");
+      if (!server) return tl::unexpected(server.error());
+      recommender_ = std::make_unique<Recommender>(*server, options_.recommendations_timeout,
+                                                   protection_->dependency("recommendations"));
+    }
     auto families = make_families(options_.apps, {.registry = metrics_.registry(),
                                                   .redis = redis_,
                                                   .cache = cache_.get(),
                                                   .database = database_.get(),
+                                                  .recommender = recommender_.get(),
                                                   .region = options_.region,
                                                   .session_ttl_seconds = options_.session_ttl_seconds,
                                                   .queue = options_.queue,
-                                                  .optional_cpu_ms = options_.optional_cpu_ms,
-                                                  .optional_wait_ms = options_.optional_wait_ms,
                                                   .index_directory = options_.index_directory,
                                                   .restaurants = options_.restaurants});
     if (!families) return tl::unexpected(families.error());
@@ -336,6 +345,7 @@ class RunningService final : public Service {
   std::unique_ptr<Protection> protection_;
   std::unique_ptr<Cache> cache_;
   std::unique_ptr<Database> database_;
+  std::unique_ptr<Recommender> recommender_;
   std::unique_ptr<FamilyRunner> families_;
   std::unique_ptr<HttpServer> admin_;
   std::unique_ptr<HttpServer> server_;
