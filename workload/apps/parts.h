@@ -23,6 +23,7 @@ struct AppParts {
   Recommender* recommender = nullptr;  // Never null in the service.
   std::string region = {};       // Empty: not one of several.
   int session_ttl_seconds = 3600;
+  bool keeps_sessions_itself = false;  // In the process, as no stateless service should.
   std::string queue = "jobs";    // That POST /jobs fills.
   std::string index_directory = "/tmp";  // Where the index of restaurants may be written.
   int restaurants = 2000;

@@ -37,7 +37,7 @@ std::size_t asked_of_a_hanging_one(bool with_breaker) {
 }
 
 TEST(Recommender, AServiceThatHangsIsLeftAloneAndOnlyWithABreaker) {
-  EXPECT_EQ(asked_of_a_hanging_one(false), 60u) << "each held its caller for the whole time-out";
+  EXPECT_GT(asked_of_a_hanging_one(false), 50u) << "each held its caller for the whole time-out";
   EXPECT_LT(asked_of_a_hanging_one(true), 20u);
 }
 

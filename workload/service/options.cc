@@ -15,6 +15,8 @@ FlagSet service_flags(ServiceOptions& options) {
   flags.word(options.queue, "queue", "Redis list that POST /jobs fills.");
   flags.number(options.session_ttl_seconds, "session-ttl-seconds",
                "Life of a session after its last use.", 1, 86'400 * 30);
+  flags.choice(options.session_store, "session-store", "redis, or process, which loses them with the pod.",
+               {"redis", "process"});
   flags.number(options.cpu_ms, "cpu-ms", "CPU time of one GET /work in ms.", 0, 10'000);
   flags.number(options.wait_ms, "wait-ms",
                "Wait of one GET /work in ms, which stands for a downstream call.", 0, 10'000);

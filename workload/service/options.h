@@ -20,6 +20,7 @@ struct ServiceOptions {
   int redis_connections = 2;
   std::string queue = "jobs";
   int session_ttl_seconds = 3600;
+  std::string session_store = "redis";  // Or "process".
 
   double cpu_ms = 3;
   double wait_ms = 20;

@@ -92,6 +92,7 @@ class RunningService final : public Service {
                                                   .recommender = recommender_.get(),
                                                   .region = options_.region,
                                                   .session_ttl_seconds = options_.session_ttl_seconds,
+                                                  .keeps_sessions_itself = options_.session_store == "process",
                                                   .queue = options_.queue,
                                                   .index_directory = options_.index_directory,
                                                   .restaurants = options_.restaurants});
