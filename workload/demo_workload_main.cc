@@ -13,6 +13,7 @@
 
 #include "operator/platform/log.h"
 #include "workload/common/stop.h"
+#include "workload/database/schema.h"
 #include "workload/load/load.h"
 #include "workload/region/replicator.h"
 #include "workload/service/service.h"
@@ -30,6 +31,7 @@ Commands:
   load        Offer load to an HTTP server in an open loop and report what came of it
   replicator  Bring other regions' changes into this one
   evacuate    Tell a region to take no traffic
+  migrate     Put the tables onto the database's primaries, and rows to begin with
 
 Usage:
   demo-workload COMMAND [flags]
@@ -128,6 +130,12 @@ int main_of(const std::vector<std::string>& arguments) {
     return run(command, "Tells a region to take no traffic, until it is told to take it again.",
                evacuation_flags(options), rest,
                [&](const std::stop_token&) { return run_evacuation(options); });
+  }
+  if (command == "migrate") {
+    MigrateOptions options;
+    return run(command, "Puts the tables onto the database's primaries, and rows to begin with.",
+               migrate_flags(options), rest,
+               [&](const std::stop_token& stop) { return run_migrate(options, stop); });
   }
   fmt::print(stderr, "demo-workload: {}: no such command; --help lists them\n", command);
   return 2;

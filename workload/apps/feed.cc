@@ -8,8 +8,9 @@
 
 #include "workload/apps/answer.h"
 #include "workload/apps/catalogue.h"
+#include "workload/apps/json_fields.h"
 #include "workload/apps/query.h"
-#include "workload/common/burn.h"
+#include "workload/apps/ranking.h"
 
 namespace scalableapp::workload {
 namespace {
@@ -18,7 +19,6 @@ using nlohmann::json;
 
 constexpr std::size_t kPage = 10;
 constexpr std::size_t kRecommended = 5;
-constexpr double kRankingCpuMs = 3;  // Stands for the model that ranks for one user.
 // An edge answers for a second by itself, and for some more while it fetches the next.
 constexpr const char* kItemCaching = "public, max-age=1, stale-while-revalidate=5";
 constexpr std::size_t kMaxTitle = 200;
@@ -36,6 +36,7 @@ class Feed final : public RouteFamily {
  public:
   explicit Feed(const AppParts& parts)
       : catalogue_(parts),
+        ranking_(parts),
         left_out_(prometheus::BuildCounter()
                       .Name("feed_parts_left_out_total")
                       .Help("Optional parts of pages not served, since the service is degraded or they failed.")
@@ -56,29 +57,18 @@ class Feed final : public RouteFamily {
     if (!user) return tl::unexpected(user.error());
     const auto newest = catalogue_.newest("clip", call.redis);
     if (!newest) return tl::unexpected(newest.error());
-    const std::size_t first = newest->empty() ? 0 : std::hash<std::string>{}(*user) % newest->size();
-    auto items = pick(*newest, first, kPage);
+    auto items = pick_for(*user, *newest, kPage);
     if (call.degrade_level >= 2 || !add_extras(items, call.redis)) without_counts_.Increment();
     json body = {{"user", *user}, {"degrade_level", call.degrade_level}};
     if (call.degrade_level >= 1) {
       without_recommendations_.Increment();
     } else {
-      burn_cpu(kRankingCpuMs);
-      body["recommendations"] = pick(*newest, first + kPage, kRecommended);
+      body["recommendations"] = ranking_.recommend_for(*user, *newest, kRecommended);
     }
     body["items"] = std::move(items);
     auto response = json_answer(200, body);
     response.headers.emplace_back("Cache-Control", "private, no-store");
     return response;
-  }
-
-  // `count` of the items from the place `first` on, around the end.
-  static json pick(const json& items, std::size_t first, std::size_t count) {
-    auto picked = json::array();
-    for (std::size_t index = 0; index < std::min(count, items.size()); ++index) {
-      picked.push_back(items[(first + index) % items.size()]);
-    }
-    return picked;
   }
 
   // Likes and thumbnails; false, and the items as they were, when Redis does not tell the likes.
@@ -114,16 +104,11 @@ class Feed final : public RouteFamily {
   Result<HttpResponse> rename(Call& call) {
     const auto id = parse_item_id(call.tail);
     if (!id) return tl::unexpected(id.error());
-    const auto body = json::parse(call.request.body, nullptr, false);
-    const auto title = body.is_object() ? body.find("title") : body.end();
-    if (!body.is_object() || title == body.end() || !title->is_string()) {
-      return fail(ErrorCode::kInvalid, "body: must be JSON such as {\"title\": \"...\"}");
-    }
-    const auto text = title->get<std::string>();
-    if (text.empty() || text.size() > kMaxTitle) {
-      return fail(ErrorCode::kInvalid, fmt::format("title: must have 1 to {} bytes", kMaxTitle));
-    }
-    return catalogue_.rename(*id, text, call.redis).map([](const std::string& item) {
+    const auto body = parse_body(call.request.body);
+    if (!body) return tl::unexpected(body.error());
+    const auto title = text_field(*body, "title", kMaxTitle);
+    if (!title) return tl::unexpected(title.error());
+    return catalogue_.rename(*id, *title, call.redis).map([](const std::string& item) {
       return HttpResponse{200, item + "\n"};
     });
   }
@@ -140,6 +125,7 @@ class Feed final : public RouteFamily {
   }
 
   Catalogue catalogue_;
+  Ranking ranking_;
   prometheus::Family<prometheus::Counter>& left_out_;
   prometheus::Counter& without_recommendations_;
   prometheus::Counter& without_counts_;

@@ -22,6 +22,9 @@ struct AppParts {
   std::string region = {};       // Empty: not one of several.
   int session_ttl_seconds = 3600;
   std::string queue = "jobs";    // That POST /jobs fills.
+  // What optional work costs, such as recommendations: degrade level 1 spares it.
+  double optional_cpu_ms = 0;
+  double optional_wait_ms = 0;
   std::string index_directory = "/tmp";  // Where the index of restaurants may be written.
   int restaurants = 2000;
 };

@@ -9,7 +9,7 @@
 #include "workload/apps/answer.h"
 #include "workload/apps/catalogue.h"
 #include "workload/apps/query.h"
-#include "workload/common/burn.h"
+#include "workload/apps/ranking.h"
 #include "workload/common/flags.h"
 #include "workload/common/random_id.h"
 
@@ -19,7 +19,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kRow = 10;
-constexpr double kRankingCpuMs = 3;  // Stands for the model that ranks for one user.
 constexpr const char* kStreamLife = "14400";  // Seconds after its last heartbeat.
 constexpr double kMaxPositionSeconds = 86'400;
 constexpr const char* kWatched = "9";  // The index of the last stream that a user's list keeps.
@@ -38,6 +37,7 @@ class Titles final : public RouteFamily {
  public:
   explicit Titles(const AppParts& parts)
       : catalogue_(parts),
+        ranking_(parts),
         region_(parts.region),
         starts_(prometheus::BuildCounter()
                     .Name("playback_starts_total")
@@ -74,12 +74,11 @@ class Titles final : public RouteFamily {
     if (!user) return tl::unexpected(user.error());
     const auto newest = catalogue_.newest("film", call.redis);
     if (!newest) return tl::unexpected(newest.error());
-    json body = {{"user", *user}, {"degrade_level", call.degrade_level}, {"new", first_of(*newest, 0)}};
+    json body = {{"user", *user}, {"degrade_level", call.degrade_level}, {"new", pick_for(*user, *newest, kRow)}};
     if (call.degrade_level >= 1) {
       left_out_.Add({{"part", "recommendations"}}).Increment();
     } else {
-      burn_cpu(kRankingCpuMs);
-      body["recommendations"] = first_of(*newest, std::hash<std::string>{}(*user));
+      body["recommendations"] = ranking_.recommend_for(*user, *newest, kRow);
     }
     const auto watched = call.degrade_level >= 2
                              ? Result<RedisReply>(fail(ErrorCode::kCancelled, "left out"))
@@ -93,15 +92,6 @@ class Titles final : public RouteFamily {
     auto response = json_answer(200, body);
     response.headers.emplace_back("Cache-Control", "private, no-store");
     return response;
-  }
-
-  // A row of titles from a place on, around the end.
-  static json first_of(const json& titles, std::size_t place) {
-    auto row = json::array();
-    for (std::size_t index = 0; index < std::min(kRow, titles.size()); ++index) {
-      row.push_back(titles[(place + index) % titles.size()]);
-    }
-    return row;
   }
 
   Result<HttpResponse> start(Call& call) {
@@ -167,6 +157,7 @@ class Titles final : public RouteFamily {
   }
 
   Catalogue catalogue_;
+  Ranking ranking_;
   const std::string region_;
   prometheus::Counter& starts_;
   prometheus::Counter& resumed_;

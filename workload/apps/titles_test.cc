@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "workload/apps/family_probe.h"
+#include "workload/cache/cache.h"
 #include "workload/common/metrics_page.h"
 #include "workload/testing/process.h"
 
@@ -17,8 +18,10 @@ using ::testing::HasSubstr;
 
 struct Pod {
   Pod(int redis_port, const std::string& region)
-      : titles(make_titles({.registry = page.registry(), .region = region}), redis_port) {}
+      : cache({}, {.server = {"127.0.0.1", redis_port}}, page.registry()),
+        titles(make_titles({.registry = page.registry(), .cache = &cache, .region = region}), redis_port) {}
   MetricsPage page;
+  Cache cache;
   FamilyProbe titles;
 };
 

@@ -11,12 +11,11 @@ int admitted_below(Priority priority, int limit) {
 
 std::optional<ConcurrencyLimit::Place> ConcurrencyLimit::try_acquire(Priority priority, Instant now) {
   const std::lock_guard lock(mutex_);
-  const int limit = priority == Priority::kCritical ? gradient_.limit() : gradient_.limit_now();
-  if (in_flight_ >= admitted_below(priority, limit)) {
+  if (in_flight_ >= admitted_below(priority, gradient_.limit_now())) {
     if (priority != Priority::kOptional) gradient_.refused(now);
     return std::nullopt;
   }
-  const Place place{now, gradient_.is_uncrowded(in_flight_)};
+  const Place place{now, in_flight_ < admitted_below(priority, gradient_.uncrowded_limit())};
   gradient_.admitted(++in_flight_);
   return place;
 }

@@ -9,11 +9,14 @@
 // threads busy. A limit that is not used does not grow.
 //
 // What a request takes without a queue is the crux: a limit that learns it under load takes the queue for normal and
-// drifts. Here only requests count that came while fewer than `min` were in the service. Under lasting overload there
-// are none; so when a request is refused and the figure is 10 s old, only `min` are let in until 16 of them were
-// measured, 2 s at most (a "probe"; some 100 ms as a rule). One thread.
+// drifts. Here only requests count that came while the service held less than a third of what the limit allows. Under
+// lasting overload there are none; so when a request is refused and the figure is 10 s old, the limit is a third of
+// itself until 16 of them were measured, 2 s at most (a "probe"; some 100 ms as a rule). A third suffices: were the
+// limit more than three times the right one, it would find a latency that is a third of the present one, and so fall.
+// One thread.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -22,7 +25,7 @@
 namespace scalableapp::workload {
 
 struct GradientLimitOptions {
-  int min = 4;  // Below what the service can surely do at once without a queue.
+  int min = 4;
   int max = 512;
   int initial = 20;
 };
@@ -32,15 +35,15 @@ class GradientLimit {
   explicit GradientLimit(const GradientLimitOptions& options);
 
   int limit() const { return static_cast<int>(limit_); }
-  // The limit for all but the most important; lower than limit() in a probe.
-  int limit_now() const { return probing_since_ ? options_.min : limit(); }
-  bool is_uncrowded(int in_flight) const { return in_flight < options_.min; }
+  int uncrowded_limit() const { return std::max(options_.min, limit() / 3); }
+  // The limit to apply; lower than limit() in a probe.
+  int limit_now() const { return probing_since_ ? uncrowded_limit() : limit(); }
   std::optional<Instant::duration> unloaded_latency() const { return unloaded_; }
 
   void admitted(int in_flight);
   // Of refused requests of normal priority at least: that optional work was refused does not say that the limit binds.
   void refused(Instant now);
-  // `uncrowded`: what is_uncrowded said when the request came. `began`: then.
+  // `began`: when the request came. `uncrowded`: whether it would have been admitted under uncrowded_limit() then.
   void served(Instant began, bool uncrowded, Instant now);
   // A request was given up behind this limit: the limit shrinks by a tenth, once a window.
   void dropped() { dropped_ = true; }

@@ -17,11 +17,15 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local interval = tonumber(ARGV[1])
 local whole = interval * tonumber(ARGV[2])
-local full_at = math.min(math.max(tonumber(redis.call('GET', KEYS[1]) or now), now), now + whole)
-local after = full_at + interval
-if after - now > whole then return {0, full_at - now, after - now - whole} end
-redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', string.format('%.0f', math.ceil((after - now) / 1000)))
-return {1, after - now, 0})";
+local stored = tonumber(redis.call('GET', KEYS[1]) or now)
+local full_at = math.min(math.max(stored, now), now + whole)
+local short = full_at + interval - now - whole
+if short <= 0 then full_at = full_at + interval end
+if short <= 0 or full_at < stored then
+  local life = string.format('%.0f', math.ceil((full_at - now) / 1000))
+  redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', life)
+end
+return {short <= 0 and 1 or 0, full_at - now, math.max(short, 0)})";
 
 constexpr double kMicrosecond = 1e-6;
 
