@@ -1,5 +1,5 @@
-// The whole way of a read: process, Redis, replica; and of a write: primary, invalidation, and the place in its log that
-// a replica must have reached before what it says may be kept.
+// The whole way of a read: process, Redis, replica; and of a write: primary, invalidation, and the place in its log
+// that a replica must have reached before what it says may be kept.
 #include "workload/apps/catalogue.h"
 
 #include <gtest/gtest.h>

@@ -9,12 +9,15 @@
 namespace scalableapp::workload {
 namespace {
 
+void read_number(const Value& text, std::int64_t& number) {
+  if (text) std::from_chars(text->data(), text->data() + text->size(), number);
+}
+
 // Columns: id, author_id, kind, title; the schema allows no nulls in them.
 Item to_item(const std::vector<Value>& row) {
   Item item{.kind = row[2].value_or(""), .title = row[3].value_or("")};
-  for (const auto& [text, number] : {std::pair{row[0].value_or(""), &item.id}, std::pair{row[1].value_or(""), &item.author}}) {
-    std::from_chars(text.data(), text.data() + text.size(), *number);
-  }
+  read_number(row[0], item.id);
+  read_number(row[1], item.author);
   return item;
 }
 
