@@ -20,25 +20,25 @@ json to_json(const Item& item) {
 std::string to_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 std::string item_key(std::int64_t id) { return fmt::format("item:{}", id); }
-std::string newest_key(const std::string& kind) { return "newest:" + kind; }
-
-Result<std::string> through(Cache* cache, const std::string& key, RedisConnection& redis,
-                            const Cache::LoadAfter& load) {
-  return cache == nullptr ? load({}) : cache->get(key, redis, load);
+std::unique_ptr<ItemStore> make_store(const AppParts& parts) {
+  if (parts.database == nullptr) return make_redis_item_store();
+  return make_database_item_store(*parts.database);
 }
+
+std::string newest_key(const std::string& kind) { return "newest:" + kind; }
 
 }  // namespace
 
-Catalogue::Catalogue(const AppParts& parts) : cache_(parts.cache), store_(make_redis_item_store()) {}
+Catalogue::Catalogue(const AppParts& parts) : cache_(*parts.cache), store_(make_store(parts)) {}
 
 Result<std::string> Catalogue::item(std::int64_t id, RedisConnection& redis) {
-  return through(cache_, item_key(id), redis, [&](const std::string& version) {
+  return cache_.get(item_key(id), redis, [&](const std::string& version) {
     return store_->read(id, version, redis).map([](const Item& item) { return to_text(to_json(item)); });
   });
 }
 
 Result<json> Catalogue::newest(const std::string& kind, RedisConnection& redis) {
-  const auto text = through(cache_, newest_key(kind), redis, [&](const std::string& version) {
+  const auto text = cache_.get(newest_key(kind), redis, [&](const std::string& version) {
     return store_->newest(kind, kNewest, version, redis).map([](const std::vector<Item>& items) {
       auto array = json::array();
       for (const auto& item : items) array.push_back(to_json(item));
@@ -56,11 +56,9 @@ Result<std::string> Catalogue::rename(std::int64_t id, const std::string& title,
   if (!version) return tl::unexpected(version.error());
   const auto item = store_->read(id, *version, redis);
   if (!item) return tl::unexpected(item.error());
-  if (cache_ != nullptr) {
-    for (const auto& key : {item_key(id), newest_key(item->kind)}) {
-      if (auto told = cache_->invalidate(key, redis, *version); !told) {
-        return fail(ErrorCode::kUnavailable, "written, but not seen by all readers yet; send it again");
-      }
+  for (const auto& key : {item_key(id), newest_key(item->kind)}) {
+    if (auto told = cache_.invalidate(key, redis, *version); !told) {
+      return fail(ErrorCode::kUnavailable, key + ": written, but not all readers see it: " + told.error().message);
     }
   }
   return to_text(to_json(*item));

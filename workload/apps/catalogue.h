@@ -24,7 +24,7 @@ class Catalogue {
   Result<std::string> rename(std::int64_t id, const std::string& title, RedisConnection& redis);
 
  private:
-  Cache* const cache_;
+  Cache& cache_;
   const std::unique_ptr<ItemStore> store_;
 };
 

@@ -8,6 +8,8 @@
 
 #include "workload/apps/answer.h"
 #include "workload/apps/catalogue.h"
+#include "workload/apps/json_fields.h"
+#include "workload/apps/pick.h"
 #include "workload/apps/query.h"
 #include "workload/apps/recommender.h"
 
@@ -56,8 +58,7 @@ class Feed final : public RouteFamily {
     if (!user) return tl::unexpected(user.error());
     const auto newest = catalogue_.newest("clip", call.redis);
     if (!newest) return tl::unexpected(newest.error());
-    const std::size_t first = newest->empty() ? 0 : std::hash<std::string>{}(*user) % newest->size();
-    auto items = pick(*newest, first, kPage);
+    auto items = pick_for(*user, *newest, kPage);
     if (call.degrade_level >= 2 || !add_extras(items, call.redis)) without_counts_.Increment();
     json body = {{"user", *user}, {"degrade_level", call.degrade_level}};
     const auto place = call.degrade_level >= 1
@@ -72,15 +73,6 @@ class Feed final : public RouteFamily {
     auto response = json_answer(200, body);
     response.headers.emplace_back("Cache-Control", "private, no-store");
     return response;
-  }
-
-  // `count` of the items from the place `first` on, around the end.
-  static json pick(const json& items, std::size_t first, std::size_t count) {
-    auto picked = json::array();
-    for (std::size_t index = 0; index < std::min(count, items.size()); ++index) {
-      picked.push_back(items[(first + index) % items.size()]);
-    }
-    return picked;
   }
 
   // Likes and thumbnails; false, and the items as they were, when Redis does not tell the likes.
@@ -116,16 +108,11 @@ class Feed final : public RouteFamily {
   Result<HttpResponse> rename(Call& call) {
     const auto id = parse_item_id(call.tail);
     if (!id) return tl::unexpected(id.error());
-    const auto body = json::parse(call.request.body, nullptr, false);
-    const auto title = body.is_object() ? body.find("title") : body.end();
-    if (!body.is_object() || title == body.end() || !title->is_string()) {
-      return fail(ErrorCode::kInvalid, "body: must be JSON such as {\"title\": \"...\"}");
-    }
-    const auto text = title->get<std::string>();
-    if (text.empty() || text.size() > kMaxTitle) {
-      return fail(ErrorCode::kInvalid, fmt::format("title: must have 1 to {} bytes", kMaxTitle));
-    }
-    return catalogue_.rename(*id, text, call.redis).map([](const std::string& item) {
+    const auto body = parse_body(call.request.body);
+    if (!body) return tl::unexpected(body.error());
+    const auto title = text_field(*body, "title", kMaxTitle);
+    if (!title) return tl::unexpected(title.error());
+    return catalogue_.rename(*id, *title, call.redis).map([](const std::string& item) {
       return HttpResponse{200, item + "\n"};
     });
   }

@@ -22,9 +22,10 @@ struct Pod {
   Pod(int redis_port, bool has_cache) : redis{.server = {"127.0.0.1", redis_port}} {
     CacheOptions options;
     options.local_ttl_ms = 60'000;
-    if (has_cache) cache = std::make_unique<Cache>(options, redis, page.registry());
+    options.enabled = has_cache;
+    cache = std::make_unique<Cache>(options, redis, page.registry());
     feed.emplace(make_feed({.registry = page.registry(), .cache = cache.get(), .recommender = &recommender}), redis_port);
-    EXPECT_TRUE(!has_cache || eventually([&] { return cache->is_subscribed(); }));
+    EXPECT_TRUE(eventually([&] { return cache->is_subscribed() == has_cache; }));
   }
   RedisOptions redis;
   MetricsPage page;
@@ -126,10 +127,12 @@ TEST_F(FeedFamily, BadRequestsLearnWhatTheyShouldBe) {
   for (const auto* id : {"", "x", "-1", "0", "1x", "99999999999999999999"}) {
     EXPECT_THAT(message("GET", "/items/*", id, {}), HasSubstr("item id: must be")) << id;
   }
-  for (const auto* body : {"", "{", "[]", "{}", R"({"title": 7})"}) {
-    EXPECT_THAT(message("PUT", "/items/*", "1", with_body(body)), HasSubstr("body: must be")) << body;
+  for (const auto* body : {"", "{", "[]"}) {
+    EXPECT_THAT(message("PUT", "/items/*", "1", with_body(body)), HasSubstr("body must be")) << body;
   }
-  EXPECT_THAT(message("PUT", "/items/*", "1", with_body(R"({"title": ""})")), HasSubstr("title: must have"));
+  for (const auto* body : {"{}", R"({"title": 7})", R"({"title": ""})"}) {
+    EXPECT_THAT(message("PUT", "/items/*", "1", with_body(body)), HasSubstr("title must be")) << body;
+  }
   EXPECT_EQ(pod->feed->ask("GET", "/items/*", "10001").error().code, ErrorCode::kNotFound);
 }
 

@@ -12,6 +12,8 @@
 
 namespace scalableapp::workload {
 
+class Database;
+
 struct Item {
   std::int64_t id = 0;
   std::int64_t author = 0;
@@ -33,6 +35,7 @@ class ItemStore {
 };
 
 std::unique_ptr<ItemStore> make_redis_item_store();
+std::unique_ptr<ItemStore> make_database_item_store(Database& database);
 
 // "17"; kInvalid, with what it should be, on other text.
 Result<std::int64_t> parse_item_id(const std::string& text);

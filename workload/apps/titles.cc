@@ -8,6 +8,7 @@
 
 #include "workload/apps/answer.h"
 #include "workload/apps/catalogue.h"
+#include "workload/apps/pick.h"
 #include "workload/apps/query.h"
 #include "workload/apps/recommender.h"
 #include "workload/common/flags.h"
@@ -74,12 +75,12 @@ class Titles final : public RouteFamily {
     if (!user) return tl::unexpected(user.error());
     const auto newest = catalogue_.newest("film", call.redis);
     if (!newest) return tl::unexpected(newest.error());
-    json body = {{"user", *user}, {"degrade_level", call.degrade_level}, {"new", first_of(*newest, 0)}};
+    json body = {{"user", *user}, {"degrade_level", call.degrade_level}, {"new", pick_for(*user, *newest, kRow)}};
     const auto place = call.degrade_level >= 1
                            ? Result<std::size_t>(fail(ErrorCode::kCancelled, "left out"))
                            : recommender_.place_for(*user);
     if (place) {
-      body["recommendations"] = first_of(*newest, *place);
+      body["recommendations"] = pick(*newest, *place, kRow);
     } else {
       left_out_.Add({{"part", "recommendations"}}).Increment();
     }
@@ -95,15 +96,6 @@ class Titles final : public RouteFamily {
     auto response = json_answer(200, body);
     response.headers.emplace_back("Cache-Control", "private, no-store");
     return response;
-  }
-
-  // A row of titles from a place on, around the end.
-  static json first_of(const json& titles, std::size_t place) {
-    auto row = json::array();
-    for (std::size_t index = 0; index < std::min(kRow, titles.size()); ++index) {
-      row.push_back(titles[(place + index) % titles.size()]);
-    }
-    return row;
   }
 
   Result<HttpResponse> start(Call& call) {

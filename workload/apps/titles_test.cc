@@ -7,6 +7,7 @@
 
 #include "workload/apps/family_probe.h"
 #include "workload/apps/recommender.h"
+#include "workload/cache/cache.h"
 #include "workload/common/metrics_page.h"
 #include "workload/testing/process.h"
 
@@ -18,8 +19,11 @@ using ::testing::HasSubstr;
 
 struct Pod {
   Pod(int redis_port, const std::string& region)
-      : titles(make_titles({.registry = page.registry(), .recommender = &recommender, .region = region}), redis_port) {}
+      : cache({}, {.server = {"127.0.0.1", redis_port}}, page.registry()),
+        titles(make_titles({.registry = page.registry(), .cache = &cache, .recommender = &recommender, .region = region}),
+               redis_port) {}
   MetricsPage page;
+  Cache cache;
   Recommender recommender{Recommender::Cost{}};
   FamilyProbe titles;
 };
