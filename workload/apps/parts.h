@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "workload/common/redis.h"
+
 namespace prometheus {
 class Registry;
 }
@@ -11,14 +13,20 @@ namespace scalableapp::workload {
 
 class Cache;
 class Database;
+class Recommender;
 
 struct AppParts {
   prometheus::Registry& registry;
-  Cache* cache = nullptr;        // Null where the service has none.
-  Database* database = nullptr;  // Null without --shards.
+  RedisOptions redis;            // For connections of a family's own threads.
+  Cache* cache = nullptr;        // Never null in the service; --cache=false makes it one that keeps nothing.
+  Database* database = nullptr;  // Null without --shards: the families keep everything in Redis.
+  Recommender* recommender = nullptr;  // Never null in the service.
   std::string region = {};       // Empty: not one of several.
   int session_ttl_seconds = 3600;
+  bool keeps_sessions_itself = false;  // In the process, as no stateless service should.
   std::string queue = "jobs";    // That POST /jobs fills.
+  std::string index_directory = "/tmp";  // Where the index of restaurants may be written.
+  int restaurants = 2000;
 };
 
 }  // namespace scalableapp::workload
