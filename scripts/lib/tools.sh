@@ -300,8 +300,8 @@ ensure_redis_server() {
 ensure_postgres() {
   SCALABLEAPP_TEST_POSTGRES_BIN=$(postgres_programs "")
   if [ -z "$SCALABLEAPP_TEST_POSTGRES_BIN" ]; then
-    with_lock postgres unpack_postgres
-    SCALABLEAPP_TEST_POSTGRES_BIN=$(postgres_programs "$cache/postgres")
+    with_lock postgres-programs unpack_postgres
+    SCALABLEAPP_TEST_POSTGRES_BIN=$(postgres_programs "$cache/postgres-programs")
   fi
   export SCALABLEAPP_TEST_POSTGRES_BIN
 }
@@ -318,7 +318,7 @@ postgres_programs() { # ROOT: the directory of the newest version that is whole;
 
 unpack_postgres() {
   local server libraries
-  if [ -n "$(postgres_programs "$cache/postgres")" ]; then return 0; fi
+  if [ -n "$(postgres_programs "$cache/postgres-programs")" ]; then return 0; fi
   command -v apt-get >/dev/null || fail "no PostgreSQL in /usr/lib/postgresql" "install PostgreSQL 14 or later"
   update_package_lists_once
   server=$(apt-cache depends postgresql | sed -n 's/^ *Depends: \(postgresql-[0-9]*\)$/\1/p')
@@ -328,19 +328,19 @@ unpack_postgres() {
     sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p' | grep -v '^libllvm' | sort -u)
   need_packages "${libraries[@]}"
   step "unpacking PostgreSQL ($server)"
-  with_log unpack-postgres download_postgres "$server" "${server/-/-client-}"
+  with_log unpack-postgres-programs download_postgres "$server" "${server/-/-client-}"
 }
 
 download_postgres() { # PACKAGE...
   local archive
-  rm -rf "$cache/build/postgres"
-  mkdir -p "$cache/build/postgres/root"
-  cd "$cache/build/postgres" || return
+  rm -rf "$cache/build/postgres-programs"
+  mkdir -p "$cache/build/postgres-programs/root"
+  cd "$cache/build/postgres-programs" || return
   # The unprivileged user that apt would rather be may not write here.
   apt-get -q -o APT::Sandbox::User="$(id -un)" download "$@"
   for archive in *.deb; do dpkg-deb -x "$archive" root; done
-  rm -rf "$cache/postgres"
-  mv root "$cache/postgres"
+  rm -rf "$cache/postgres-programs"
+  mv root "$cache/postgres-programs"
   rm -f ./*.deb
 }
 

@@ -125,6 +125,8 @@ TEST_F(EndpointTest, ParametersAreValuesAndNothingElse) {
   const auto rows = server.run({{"select $1::text, $2::text", {nasty, std::nullopt}}}).rows.value();
   EXPECT_EQ(rows[0].values[0][0], nasty);
   EXPECT_EQ(rows[0].values[0][1], std::nullopt);
+  const auto cut = server.run({{"select $1::text", {std::string("a\0b", 3)}}}).rows;
+  EXPECT_EQ(cut.error().code, ErrorCode::kInvalid);
 }
 
 TEST_F(EndpointTest, LargeValuesGoBothWays) {
