@@ -295,6 +295,55 @@ ensure_redis_server() {
   point_at redis-server "$(host_program redis-check-rdb)"
 }
 
+# PostgreSQL's programs for the tests, which find them under SCALABLEAPP_TEST_POSTGRES_BIN. Debian's package would make a
+# cluster and start a service, so where it is not installed already its files are unpacked into the cache.
+ensure_postgres() {
+  SCALABLEAPP_TEST_POSTGRES_BIN=$(postgres_programs "")
+  if [ -z "$SCALABLEAPP_TEST_POSTGRES_BIN" ]; then
+    with_lock postgres-programs unpack_postgres
+    SCALABLEAPP_TEST_POSTGRES_BIN=$(postgres_programs "$cache/postgres-programs")
+  fi
+  export SCALABLEAPP_TEST_POSTGRES_BIN
+}
+
+postgres_programs() { # ROOT: the directory of the newest version that is whole; nothing if there is none
+  local directory
+  while IFS= read -r directory; do
+    if [ -x "$directory/postgres" ] && [ -x "$directory/initdb" ] && [ -x "$directory/pg_basebackup" ]; then
+      printf '%s\n' "$directory"
+      return 0
+    fi
+  done < <(find "$1/usr/lib/postgresql" -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -rV)
+}
+
+unpack_postgres() {
+  local server libraries
+  if [ -n "$(postgres_programs "$cache/postgres-programs")" ]; then return 0; fi
+  command -v apt-get >/dev/null || fail "no PostgreSQL in /usr/lib/postgresql" "install PostgreSQL 14 or later"
+  update_package_lists_once
+  server=$(apt-cache depends postgresql | sed -n 's/^ *Depends: \(postgresql-[0-9]*\)$/\1/p')
+  [ -n "$server" ] || fail "the package postgresql names no version of its own" "install PostgreSQL 14 or later"
+  # Not the compiler for long statements, which is larger than all the rest; the tests do not use it.
+  mapfile -t libraries < <(apt-cache depends "$server" "${server/-/-client-}" |
+    sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p' | grep -v '^libllvm' | sort -u)
+  need_packages "${libraries[@]}"
+  step "unpacking PostgreSQL ($server)"
+  with_log unpack-postgres-programs download_postgres "$server" "${server/-/-client-}"
+}
+
+download_postgres() { # PACKAGE...
+  local archive
+  rm -rf "$cache/build/postgres-programs"
+  mkdir -p "$cache/build/postgres-programs/root"
+  cd "$cache/build/postgres-programs" || return
+  # The unprivileged user that apt would rather be may not write here.
+  apt-get -q -o APT::Sandbox::User="$(id -un)" download "$@"
+  for archive in *.deb; do dpkg-deb -x "$archive" root; done
+  rm -rf "$cache/postgres-programs"
+  mv root "$cache/postgres-programs"
+  rm -f ./*.deb
+}
+
 cni_plugins='ptp loopback host-local portmap'
 ensure_cni() {
   local plugin

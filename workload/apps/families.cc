@@ -14,6 +14,7 @@
 #include "workload/apps/rides.h"
 #include "workload/apps/sessions.h"
 #include "workload/apps/titles.h"
+#include "workload/apps/users.h"
 
 namespace scalableapp::workload {
 namespace {
@@ -26,6 +27,11 @@ Made profiles(const AppParts& parts) {
   return make_profiles(parts);
 }
 
+Made users(const AppParts& parts) {
+  if (parts.database == nullptr) return fail(ErrorCode::kInvalid, "--apps=users: needs --shards");
+  return make_users(parts);
+}
+
 const std::map<std::string, std::function<Made(const AppParts&)>, std::less<>>& known() {
   static const std::map<std::string, std::function<Made(const AppParts&)>, std::less<>> families{
       {"feed", [](const AppParts& parts) -> Made { return make_feed(parts); }},
@@ -34,7 +40,8 @@ const std::map<std::string, std::function<Made(const AppParts&)>, std::less<>>& 
       {"recommendations", [](const AppParts& parts) -> Made { return make_recommendations(parts); }},
       {"restaurants", make_restaurants},
       {"rides", [](const AppParts& parts) -> Made { return make_rides(parts); }},
-      {"titles", [](const AppParts& parts) -> Made { return make_titles(parts); }}};
+      {"titles", [](const AppParts& parts) -> Made { return make_titles(parts); }},
+      {"users", users}};
   return families;
 }
 

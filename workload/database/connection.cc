@@ -111,6 +111,13 @@ bool DatabaseConnection::is_open() {
 
 Result<std::vector<Rows>> DatabaseConnection::run(const std::vector<Statement>& statements) {
   if (connection_ == nullptr) return fail(ErrorCode::kUnavailable, "not connected");
+  for (const auto& statement : statements) {
+    // It would end there, unseen.
+    const auto has_nul = [](const Value& value) { return value && value->find('\0') != std::string::npos; };
+    if (std::any_of(statement.parameters.begin(), statement.parameters.end(), has_nul)) {
+      return fail(ErrorCode::kInvalid, "a text must not have the character 0 in it");
+    }
+  }
   const auto deadline = instant_now() + options_.statement_timeout + kAnswerMargin;
   if (auto sent = send(statements, deadline); !sent) return tl::unexpected(sent.error());
   std::vector<Rows> all;
@@ -168,8 +175,7 @@ Result<Rows> DatabaseConnection::receive(Instant deadline) {
         const char* const text = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_PRIMARY);
         // Without a state it is libpq's own: the connection is lost.
         if (state == nullptr) return broken(ErrorCode::kTimeout, first_line(PQresultErrorMessage(result.get())));
-        rows = fail(code_of(state), fmt::format("{}:{}: {} (SQLSTATE {})", options_.server.host, options_.server.port,
-                                                text == nullptr ? "" : text, state));
+        rows = refused(state, text == nullptr ? "" : text);
         // The server says so on its way out.
         if (std::string_view(state).starts_with("57P")) {
           connection_.reset();
@@ -178,6 +184,13 @@ Result<Rows> DatabaseConnection::receive(Instant deadline) {
       }
     }
   }
+}
+
+tl::unexpected<Error> DatabaseConnection::refused(const std::string& state, const std::string& text) const {
+  const auto code = code_of(state);
+  // What is wrong with the data is for the client to read, who has no use for addresses.
+  if (code == ErrorCode::kInvalid || code == ErrorCode::kAlreadyExists) return fail(code, text);
+  return fail(code, fmt::format("{}:{}: {} (SQLSTATE {})", options_.server.host, options_.server.port, text, state));
 }
 
 Result<pg_result*> DatabaseConnection::next_result(Instant deadline) {

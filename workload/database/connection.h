@@ -52,6 +52,7 @@ class DatabaseConnection {
   Result<Rows> receive(Instant deadline);
   Result<void> await(short events, Instant deadline);
   Result<pg_result*> next_result(Instant deadline);
+  tl::unexpected<Error> refused(const std::string& state, const std::string& text) const;
   tl::unexpected<Error> broken(ErrorCode code, const std::string& what);
 
   struct Free {

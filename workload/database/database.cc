@@ -46,6 +46,8 @@ class ShardedDatabase final : public Database {
 
 }  // namespace
 
+std::string WriteAnswer::served_by() const { return fmt::format("shard-{}/primary", shard); }
+
 std::string ReadAnswer::served_by() const {
   return fmt::format("shard-{}/{}", shard, role == DatabaseRole::kReplica ? "replica" : "primary");
 }

@@ -49,6 +49,8 @@ struct WriteAnswer {
   Rows rows;  // Of a "returning" clause.
   std::size_t shard = 0;
   ReadAfter read_after;  // Reads with it see the write.
+
+  std::string served_by() const;
 };
 
 class Database {

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include <atomic>
 #include <csignal>
+#include <thread>
 
 #include "workload/common/instant.h"
 #include "workload/common/metrics_page.h"
@@ -195,6 +197,32 @@ TEST_F(DatabaseTest, AReplicaThatIsGoneLeavesItsReadsToThePrimary) {
   EXPECT_EQ(diverted("down"), 10);
   cluster_->replica(0).start();
   EXPECT_TRUE(eventually([&] { return get(user).value().served_by() == "shard-0/replica"; }));
+}
+
+TEST_F(DatabaseTest, NoReadIsLostOfManyAtOnceWhenTheReplicaGoesAndComesBack) {
+  const auto user = user_of(0);
+  ASSERT_TRUE(put(user, "Ada"));
+  cluster_->catch_up();
+  std::atomic<int> read = 0;
+  {
+    std::vector<std::jthread> readers;
+    for (int index = 0; index < 4; ++index) {
+      readers.emplace_back([&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+          EXPECT_EQ(name_in(get(user)), "Ada");
+          ++read;
+        }
+      });
+    }
+    const auto more = [&] { return eventually([&, before = read.load()] { return read > before + 100; }); };
+    EXPECT_TRUE(more());
+    cluster_->replica(0).stop();
+    EXPECT_TRUE(more());
+    cluster_->replica(0).start();
+    EXPECT_TRUE(eventually([&] { return metric("database_up{", cluster_->replica(0).address()) == 1; }));
+    EXPECT_TRUE(more());
+  }
+  EXPECT_GT(diverted("down"), 0);
 }
 
 TEST_F(DatabaseTest, AReplicaThatHangsCostsOneReadItsTime) {

@@ -37,7 +37,6 @@ struct Shard::Replica {
   explicit Replica(Arguments&&... arguments) : endpoint(std::forward<Arguments>(arguments)...) {}
 
   Endpoint endpoint;
-  std::atomic<Lsn> replayed = 0;  // As last seen.
   std::atomic<Instant::duration> lag = Instant::duration{};
 };
 
@@ -89,8 +88,9 @@ Result<ReadAnswer> Shard::read_primary(const Statement& statement) {
 
 std::optional<Result<ReadAnswer>> Shard::read_replica(Replica& replica, const Statement& statement, Lsn wanted,
                                                       Diversion& why) {
-  const bool must_look = wanted > replica.replayed;
-  // The look comes first, so the read sees at least what it found, and costs no round trip of its own.
+  // Whatever was seen before may have been another server's, where several stand behind one name. The look comes first,
+  // so the read sees at least what it found, and costs no round trip of its own.
+  const bool must_look = wanted > 0;
   auto attempt = must_look ? timed(replica.endpoint, true, {{kReplayed}, statement})
                            : timed(replica.endpoint, true, {statement});
   if (attempt.is_server_lost) {
@@ -103,7 +103,6 @@ std::optional<Result<ReadAnswer>> Shard::read_replica(Replica& replica, const St
   }
   if (attempt.rows && must_look) {
     const auto replayed = lsn_of(attempt.rows->front());
-    if (replayed) replica.replayed = *replayed;
     if (!replayed || *replayed < wanted) {
       why = Diversion::kBehind;
       return std::nullopt;
@@ -167,6 +166,7 @@ void Shard::probe(const std::stop_token& stop) {
   LogHistory history;
   const auto primary = connect(*primary_);
   std::vector<std::unique_ptr<DatabaseConnection>> connections;
+  std::vector<Lsn> last_replayed(replicas_.size());  // 0: not known yet.
   for (const auto& replica : replicas_) connections.push_back(connect(replica->endpoint));
   while (!stop.stop_requested()) {
     const auto written = look(*primary, kWritten);
@@ -176,10 +176,11 @@ void Shard::probe(const std::stop_token& stop) {
       Replica& replica = *replicas_[index];
       const auto replayed = look(*connections[index], kReplayed);
       replica.endpoint.set_down(!replayed);
-      if (replayed) replica.replayed = *replayed;
-      if (replica.replayed == 0 || history.written() == 0) continue;
-      replica.lag = history.lag(instant_now(), replica.replayed);
-      const Lsn missing = history.written() - std::min<Lsn>(history.written(), replica.replayed);
+      Lsn& last = last_replayed[index];
+      if (replayed) last = *replayed;
+      if (last == 0 || history.written() == 0) continue;
+      replica.lag = history.lag(instant_now(), last);
+      const Lsn missing = history.written() - std::min(history.written(), last);
       replica.endpoint.metrics().lag(to_seconds(replica.lag), static_cast<double>(missing));
     }
     std::unique_lock lock(mutex_);

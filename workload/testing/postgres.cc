@@ -46,19 +46,17 @@ const passwd* server_user() {
 }
 
 // The program as it must be started: as root, through setpriv, in the same process, so that it can be killed by its id.
-// The capability lets the other user reach programs below a home that is root's alone.
 std::vector<std::string> command(const std::string& program, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), programs() + "/" + program);
   if (geteuid() != 0) return arguments;
   const passwd* const user = server_user();
-  const std::vector<std::string> as_user{"/usr/bin/setpriv",
-                                         fmt::format("--reuid={}", user->pw_uid),
-                                         fmt::format("--regid={}", user->pw_gid),
-                                         "--clear-groups",
-                                         "--inh-caps=+dac_override",
-                                         "--ambient-caps=+dac_override",
-                                         "--pdeathsig=KILL",
-                                         "--"};
+  std::vector<std::string> as_user{"/usr/bin/setpriv", fmt::format("--reuid={}", user->pw_uid),
+                                   fmt::format("--regid={}", user->pw_gid), "--clear-groups", "--pdeathsig=KILL"};
+  if (!programs().starts_with("/usr/")) {
+    // They may lie below a home that is root's alone. The bit is for access(2), which would not heed the capability.
+    as_user.insert(as_user.end(), {"--inh-caps=+dac_override", "--ambient-caps=+dac_override",
+                                   "--securebits=+no_setuid_fixup"});
+  }
   arguments.insert(arguments.begin(), as_user.begin(), as_user.end());
   return arguments;
 }
