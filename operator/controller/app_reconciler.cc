@@ -158,7 +158,8 @@ struct AppReconciler::Memory {
   bool metrics_lost = false;        // As events told it.
   std::string progress_reason;      // As events told it.
   std::optional<WallTime> taken_over;    // The last change of size that events told as found.
-  std::array<int, 3> shown{-1, -1, -1};  // What the exporter has.
+  int degrade_level = 0;                 // As events told it.
+  std::array<int, 4> shown{-1, -1, -1, -1};  // What the exporter has.
   std::map<std::string, MonotonicTime> outliers_told;  // By pod.
 
   // The ReplicaSet that the API server will not have.
@@ -205,6 +206,7 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
     memory->written = app.status;
     memory->last_status_write = memory->observing_since;
     memory->metrics_lost = metrics_lost(app.status).value_or(false);
+    memory->degrade_level = app.status.degrade_level;
     const auto* progressing = api::find_condition(app.status.conditions, "Progressing");
     if (progressing != nullptr) memory->progress_reason = progressing->reason;
     if (memory->progress_reason == kCreateError) {
@@ -675,6 +677,19 @@ Result<void> AppReconciler::report_invalid(const Snapshot& snapshot, Memory& mem
   return {};
 }
 
+void AppReconciler::announce_degrade_level(const api::ScalableApp& app, const api::BrownoutMemory& brownout,
+                                           Memory& memory) {
+  const int before = std::exchange(memory.degrade_level, brownout.level);
+  if (brownout.level == before) return;
+  const std::string message = fmt::format("degrade level {} -> {}: {}", before, brownout.level,
+                                          app.spec.brownout ? brownout.why : "spec.brownout is not set any more");
+  if (brownout.level > before) {
+    warn(app, "BrownoutRaised", message);
+  } else {
+    note(app, "BrownoutLowered", message);
+  }
+}
+
 // Events, metrics, one log line a decision.
 void AppReconciler::announce(WallTime now, const Snapshot& snapshot, const rollout::RolloutPlan& plan,
                              scaling::Observation observation, api::ScalingHistory before,
@@ -695,6 +710,7 @@ void AppReconciler::announce(WallTime now, const Snapshot& snapshot, const rollo
     }
     memory.progress_reason = plan.progressing.reason;
   }
+  announce_degrade_level(app, decision.history.brownout, memory);
   if (const std::string news = std::exchange(memory.dearer_revision, {}); !news.empty()) {
     warn(app, "RevisionNeedsMoreCapacity", news);
   }
@@ -780,7 +796,11 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   scaling::Observation observation{.readings = snapshot.readings,
                                    .observing_since = memory->observing_since};
-  for (const auto& replica_set : snapshot.replica_sets) observation.current_replicas += replica_set->spec_replicas;
+  for (const auto& replica_set : snapshot.replica_sets) {
+    observation.current_replicas += replica_set->spec_replicas;
+    auto& refused = observation.pods_refused_since;
+    if (const auto& since = replica_set->failure_since; since && (!refused || *since < *refused)) refused = since;
+  }
   std::map<std::string, bool> has_load;
   for (const auto& revision : input.revisions) {
     has_load[revision.revision] = rollout::carries_load(input, revision.revision);
@@ -846,9 +866,9 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   if (same_course(plan.state, memory->written.rollout)) memory->rollout = plan.state;
   memory->history.scale_events = decision.history.scale_events;
-  const std::array shown{status.desired_replicas, status.ready_replicas, status.warming_replicas};
+  const std::array shown{status.desired_replicas, status.ready_replicas, status.warming_replicas, status.degrade_level};
   if (shown != memory->shown) {
-    parts_.exporter.set_app(key.namespace_name, key.name, shown[0], shown[1], shown[2]);
+    parts_.exporter.set_app(key.namespace_name, key.name, shown[0], shown[1], shown[2], shown[3]);
     memory->shown = shown;
   }
   const bool lost = unasked ? memory->metrics_lost
@@ -875,6 +895,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   } else if (auto done = act(snapshot, plan, *memory); !done) {
     return tl::unexpected(done.error());
   }
+  if (!app->spec.paused && !app->spec.dry_run) pods.tell_degrade_level(status.degrade_level);
   if (!traffic) return tl::unexpected(traffic.error());
   const auto budget =
       keep_budget(snapshot, budgeted_replicas(input, plan.in_flight, status.desired_replicas), *memory);

@@ -19,6 +19,8 @@
 //                   then at once
 //   minReplicas, maxReplicas, scheduledMin, scheduledMax   always hold, whatever came before
 //
+// What no count can mend, a degrade level may (brownout.h): it is kept in Decision::history.
+//
 // Decision::reason is one of:
 //   MetricAboveTarget   up to what the metrics need
 //   Burst               the same, in a burst
@@ -75,7 +77,7 @@ struct Decision {
   std::vector<std::string> clamps;
   std::vector<Outlier> outliers;  // By pod name.
   // ScalingActive, ScalingLimited, MetricsAvailable; with a built-in Latency LatencyNotCapacityBound
-  // and PodOutliers, with prediction PredictionActive, with min 0 ScaledToZero. Times and generation
+  // and PodOutliers, with prediction PredictionActive, with min 0 ScaledToZero, with brownout Brownout. Times and generation
   // are left to the caller.
   std::vector<api::Condition> conditions;
   // To be passed to the next decide(). With paused or dry_run it holds no event of this decision,

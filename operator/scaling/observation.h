@@ -95,6 +95,8 @@ struct Observation {
   std::vector<Forecast> forecasts;
   std::vector<ActiveSchedule> schedules;
   bool rollout_in_flight = false;
+  // Since when the API server refuses pods that are wanted (a quota, say).
+  std::optional<WallTime> pods_refused_since;
   std::string revision;  // That was last rolled out completely; empty: not known.
   // When this process began to observe the app. Unset: for as long as the history reaches back.
   std::optional<WallTime> observing_since;
