@@ -31,6 +31,8 @@ inline constexpr const char* kFieldManager = "scalableapp-operator";
 inline constexpr const char* kPromoteAnnotation = "scalableapp.io/promote";
 inline constexpr const char* kAbortAnnotation = "scalableapp.io/abort";
 inline constexpr const char* kRetryAnnotation = "scalableapp.io/retry";
+// The load that somebody expects: "200% until TIME" or "8 replicas until TIME". See scaling/expected_load.h.
+inline constexpr const char* kExpectLoadAnnotation = "scalableapp.io/expect-load";
 
 enum class MetricType {
   kLatency,
@@ -362,6 +364,13 @@ struct BrownoutMemory {
   int relapses = 0;                      // How often in a row that was too soon.
   bool operator==(const BrownoutMemory&) const = default;
 };
+// What kExpectLoadAnnotation meant when it was first seen.
+struct ExpectedLoad {
+  std::string asked;  // Its text; empty: there is none.
+  int replicas = 0;   // The floor; 0: the text is of another form.
+  int needed = 0;     // By the metrics at that time.
+  bool operator==(const ExpectedLoad&) const = default;
+};
 struct ScalingHistory {
   std::vector<RecommendationRun> recommendations;
   std::vector<ScaleEvent> scale_events;
@@ -372,6 +381,7 @@ struct ScalingHistory {
   std::optional<WallTime> warm_up_seen;     // The last Ready that is in warm_up_seconds.
   std::string revision;                     // Whose pods the times of `metrics` are of.
   BrownoutMemory brownout;
+  ExpectedLoad expected_load;
   bool operator==(const ScalingHistory&) const = default;
 };
 

@@ -101,6 +101,11 @@ json to_json(const ScalingHistory& history) {
   put(object, "warmUpSeconds", history.warm_up_seconds);
   put(object, "warmUpSeen", history.warm_up_seen);
   put(object, "revision", history.revision);
+  if (const ExpectedLoad& expected = history.expected_load; !expected.asked.empty()) {
+    json& load = object["expectedLoad"] = {{"asked", expected.asked}};
+    put(load, "replicas", expected.replicas);
+    put(load, "needed", expected.needed);
+  }
   if (json brownout = to_json(history.brownout); !brownout.empty()) object["brownout"] = std::move(brownout);
   return object;
 }
@@ -112,6 +117,10 @@ ScalingHistory decode_history_object(const json& object) {
                          .warm_up_seen = time(object, "warmUpSeen"),
                          .revision = text(object, "revision"),
                          .brownout = decode_brownout_memory(child(object, "brownout"))};
+  const json& expected = child(object, "expectedLoad");
+  history.expected_load = {.asked = text(expected, "asked"),
+                           .replicas = static_cast<int>(integer(expected, "replicas")),
+                           .needed = static_cast<int>(integer(expected, "needed"))};
   for (const json& run : child(object, "recommendations")) {
     history.recommendations.push_back({.replicas = static_cast<int>(integer(run, "replicas")),
                                        .from = time(run, "from").value_or(WallTime{}),

@@ -449,7 +449,8 @@ ScalingHistory full_history() {
                        .missed_since = time + milliseconds{50},
                        .room_since = time + milliseconds{60},
                        .lowered_at = time + milliseconds{70},
-                       .relapses = 3}};
+                       .relapses = 3},
+          .expected_load = {.asked = "200% until 2026-01-31T12:00:00Z", .replicas = 8, .needed = 4}};
 }
 
 TEST(ScalableApp, AHistoryIsTheSameToTheBitAfterTheWayThroughText) {

@@ -355,7 +355,8 @@ TEST(Schema, WhatIsRequiredIsMissedByTheDecoderAndNothingElse) {
 
 TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
   const WallTime time = parse_rfc3339("2026-01-31T12:00:00Z").value();
-  ScalableAppStatus status{.observed_generation = 3, .selector = "a=b", .degrade_level = 1, .degrade_level_since = time};
+  ScalableAppStatus status{
+      .observed_generation = 3, .selector = "a=b", .degrade_level = 1, .degrade_level_since = time};
   status.metrics = {{.name = "cpu",
                      .type = "CPU",
                      .current = "72%",
@@ -428,7 +429,8 @@ TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
                                  .missed_since = time,
                                  .room_since = time,
                                  .lowered_at = time,
-                                 .relapses = 1}};
+                                 .relapses = 1},
+                    .expected_load = {.asked = "200% until 2026-01-31T12:00:00Z", .replicas = 8, .needed = 4}};
   const json object{{"status", json::parse(encode_status(status))}};
   const Place place{schema()["properties"]["status"], json::json_pointer{"/status"}};
 

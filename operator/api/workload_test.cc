@@ -63,7 +63,8 @@ TEST(Node, IsItsZoneAndWhetherItIsCordoned) {
 
 TEST(Pod, KeepsWhatItWasToldOfItsDegradeLevel) {
   const auto level_of = [](const char* annotations) {
-    return decode_pod(json::parse(fmt::format(R"({{"metadata":{{"name":"p","annotations":{}}}}})", annotations)))->degrade_level;
+    const std::string text = fmt::format(R"({{"metadata":{{"name":"p","annotations":{}}}}})", annotations);
+    return decode_pod(json::parse(text))->degrade_level;
   };
   EXPECT_EQ(level_of(R"({"scalableapp.io/degrade-level":"2"})"), "2");
   EXPECT_EQ(level_of(R"({"scalableapp.io/degrade-level":"much"})"), "much") << "to be written over";

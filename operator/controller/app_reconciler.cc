@@ -159,6 +159,7 @@ struct AppReconciler::Memory {
   std::string progress_reason;      // As events told it.
   std::optional<WallTime> taken_over;    // The last change of size that events told as found.
   int degrade_level = 0;                 // As events told it.
+  std::pair<std::string, std::string> expectation;  // Likewise: its text, and the condition's reason.
   std::array<int, 4> shown{-1, -1, -1, -1};  // What the exporter has.
   std::map<std::string, MonotonicTime> outliers_told;  // By pod.
 
@@ -207,6 +208,9 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
     memory->last_status_write = memory->observing_since;
     memory->metrics_lost = metrics_lost(app.status).value_or(false);
     memory->degrade_level = app.status.degrade_level;
+    if (const auto* expecting = api::find_condition(app.status.conditions, "ExpectedLoad"); expecting != nullptr) {
+      memory->expectation = {app.status.history.expected_load.asked, expecting->reason};
+    }
     const auto* progressing = api::find_condition(app.status.conditions, "Progressing");
     if (progressing != nullptr) memory->progress_reason = progressing->reason;
     if (memory->progress_reason == kCreateError) {
@@ -690,6 +694,19 @@ void AppReconciler::announce_degrade_level(const api::ScalableApp& app, const ap
   }
 }
 
+void AppReconciler::announce_expectation(const api::ScalableApp& app, const scaling::Decision& decision,
+                                         Memory& memory) {
+  const auto* condition = api::find_condition(decision.conditions, "ExpectedLoad");
+  std::pair<std::string, std::string> present;
+  if (condition != nullptr) present = {decision.history.expected_load.asked, condition->reason};
+  if (std::exchange(memory.expectation, present) == present || condition == nullptr) return;
+  if (condition->reason == "Invalid") {
+    warn(app, "ExpectedLoadInvalid", condition->message);
+  } else {
+    note(app, condition->reason == "Over" ? "ExpectedLoadOver" : "LoadExpected", condition->message);
+  }
+}
+
 // Events, metrics, one log line a decision.
 void AppReconciler::announce(WallTime now, const Snapshot& snapshot, const rollout::RolloutPlan& plan,
                              scaling::Observation observation, api::ScalingHistory before,
@@ -711,6 +728,7 @@ void AppReconciler::announce(WallTime now, const Snapshot& snapshot, const rollo
     memory.progress_reason = plan.progressing.reason;
   }
   announce_degrade_level(app, decision.history.brownout, memory);
+  announce_expectation(app, decision, memory);
   if (const std::string news = std::exchange(memory.dearer_revision, {}); !news.empty()) {
     warn(app, "RevisionNeedsMoreCapacity", news);
   }
@@ -807,6 +825,8 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   for (const auto& pod : snapshot.pods) observation.pods.push_back(to_state(*pod, has_load[revision_of(pod->metadata)]));
   observation.revision = memory->written.current_revision;
+  const auto expected = app->metadata.annotations.find(api::kExpectLoadAnnotation);
+  if (expected != app->metadata.annotations.end()) observation.expected_load = expected->second;
   observation.rollout_in_flight = rollout::holds_scale_down(now, input);
   // The app's size is what was last asked for: ReplicaSets may hold a surge, or less than it. Of an app that is paused
   // before it ever ran anything it is what it is given (kubectl scalableapp adopt).

@@ -119,6 +119,7 @@ class AppReconciler {
                 scaling::Observation observation, api::ScalingHistory before,
                 scaling::Decision decision, Memory& memory);
   void announce_degrade_level(const api::ScalableApp& app, const api::BrownoutMemory& brownout, Memory& memory);
+  void announce_expectation(const api::ScalableApp& app, const scaling::Decision& decision, Memory& memory);
   void forget(const api::ObjectKey& key);
   void warn(const api::ScalableApp& app, std::string reason, std::string message);
   void note(const api::ScalableApp& app, std::string reason, std::string message);

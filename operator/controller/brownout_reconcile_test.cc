@@ -49,9 +49,10 @@ TEST_F(BrownoutReconcileTest, EveryPodIsToldTheLevelAndThatNothingIsLeftOutAnyMo
   metrics.set("needed", 8);
   run(60);
   EXPECT_THAT(told(), ElementsAre("2", "2", "2", "2"));
-  EXPECT_THAT(new_events(), testing::IsSupersetOf(
-      {HasSubstr("Warning BrownoutRaised web: degrade level 0 -> 1: at the maximum of 4 with needed 8 over 1 per replica, for 10s"),
-       HasSubstr("Warning BrownoutRaised web: degrade level 1 -> 2: ")}));
+  EXPECT_THAT(new_events(),
+              testing::IsSupersetOf({HasSubstr("Warning BrownoutRaised web: degrade level 0 -> 1: at the maximum of 4 "
+                                               "with needed 8 over 1 per replica, for 10s"),
+                                     HasSubstr("Warning BrownoutRaised web: degrade level 1 -> 2: ")}));
   EXPECT_EQ(condition("Brownout").status, api::ConditionStatus::kTrue);
   EXPECT_EQ(condition("Brownout").reason, "AtMaxReplicas");
   EXPECT_TRUE(status().degrade_level_since);
@@ -174,8 +175,8 @@ TEST_F(BrownoutReconcileTest, WithoutTheBlockEverythingIsTakenBack) {
   EXPECT_THAT(told(), Each(""));
   EXPECT_EQ(status().degrade_level, 0);
   EXPECT_EQ(condition("Brownout").type, "");
-  EXPECT_THAT(new_events(),
-              ElementsAre(HasSubstr("Normal BrownoutLowered web: degrade level 2 -> 0: spec.brownout is not set any more")));
+  EXPECT_THAT(new_events(), ElementsAre(HasSubstr(
+                                "Normal BrownoutLowered web: degrade level 2 -> 0: spec.brownout is not set any more")));
 }
 
 TEST_F(BrownoutReconcileTest, WhileMetricsAreLostTheLevelStays) {

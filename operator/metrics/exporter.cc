@@ -38,7 +38,7 @@ constexpr const char* kDecisionReasons[] = {
     "MetricAboveTarget", "MetricBelowTarget",  "WithinTolerance", "NoChangeNeeded",
     "NoMetrics",         "MetricsUnavailable", "WaitingForPods",  "PartialMetrics",
     "ManualOverride",    "Stabilizing",        "Restarted",       "LimitedByPolicy",
-    "RolloutHold",       "AtMinReplicas",      "AtMaxReplicas"};
+    "RolloutHold",       "AtMinReplicas",      "AtMaxReplicas",    "ExpectedLoad"};
 constexpr const char* kResources[] = {"scalableapps", "replicasets", "pods"};
 // What an ordinary day brings.
 constexpr std::pair<const char*, const char*> kApiOutcomes[] = {

@@ -11,6 +11,7 @@
 #include "operator/scaling/clamps.h"
 #include "operator/scaling/combine.h"
 #include "operator/scaling/conditions.h"
+#include "operator/scaling/expected_load.h"
 #include "operator/scaling/explain.h"
 #include "operator/scaling/limits.h"
 #include "operator/scaling/outliers.h"
@@ -137,7 +138,7 @@ bool keep_burst(WallTime now, const api::ScalableAppSpec& spec, const Observatio
 bool is_new(const api::ScalingHistory& before, const api::ScalingHistory& after) {
   return before.burst_over.has_value() != after.burst_over.has_value() ||
          before.idle_since.has_value() != after.idle_since.has_value() ||
-         before.brownout.level != after.brownout.level ||
+         before.brownout.level != after.brownout.level || before.expected_load != after.expected_load ||
          !std::ranges::equal(before.metrics, after.metrics, [](const auto& a, const auto& b) {
            return a.missing_since.has_value() == b.missing_since.has_value() &&
                   a.fallback_ended == b.fallback_ended && a.not_capacity_bound == b.not_capacity_bound;
@@ -310,6 +311,11 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   if (prediction.replicas > pipeline.replicas() && !held) {
     pipeline.clamp("forecast", prediction.replicas, prediction.detail);
   }
+  const ExpectedFloor expected =
+      keep_expected_load(now, observation.expected_load, combined.replicas, decision.history.expected_load);
+  if (expected.replicas > pipeline.replicas() && !held) {
+    pipeline.clamp("expectedLoad", expected.replicas, expected.detail);
+  }
   if (combined.missing > 0 && pipeline.replicas() < current && !held) {
     pipeline.clamp("missingMetrics", current,
                    "missing metrics: " + missing_metrics(signals));
@@ -341,6 +347,9 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   if (decision.reason == "PartialMetrics" && combined.only_waiting)
     decision.reason = "WaitingForPods";
   add_conditions(spec, combined, signals, prediction, decision);
+  if (!observation.expected_load.empty()) {
+    decision.conditions.push_back(expected_load_condition(expected, bounds.max));
+  }
   decision.message = sentence(spec, decision, signals);
   return decision;
 }

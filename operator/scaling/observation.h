@@ -94,6 +94,7 @@ struct Observation {
   std::vector<MetricReading> readings;
   std::vector<Forecast> forecasts;
   std::vector<ActiveSchedule> schedules;
+  std::string expected_load;  // The text of api::kExpectLoadAnnotation; empty: none.
   bool rollout_in_flight = false;
   // Since when the API server refuses pods that are wanted (a quota, say).
   std::optional<WallTime> pods_refused_since;

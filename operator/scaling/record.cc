@@ -68,6 +68,7 @@ Json encode(const Observation& observation) {
   if (!observation.revision.empty()) object["revision"] = observation.revision;
   put(object, "observingSince", observation.observing_since);
   put(object, "podsRefusedSince", observation.pods_refused_since);
+  if (!observation.expected_load.empty()) object["expectedLoad"] = observation.expected_load;
   object["pods"] = Json::array();
   for (const PodState& pod : observation.pods) object["pods"].push_back(encode(pod));
   object["readings"] = Json::array();
@@ -276,6 +277,7 @@ Observation decode_observation(Reader& read) {
   read.read("revision", observation.revision);
   read.read("observingSince", observation.observing_since);
   read.read("podsRefusedSince", observation.pods_refused_since);
+  read.read("expectedLoad", observation.expected_load);
   read.each("pods", [&](Reader& pod) { observation.pods.push_back(decode_pod(pod)); });
   read.each("readings", [&](Reader& reading) { observation.readings.push_back(decode_reading(reading)); });
   read.each("forecasts", [&](Reader& entry) {
@@ -326,6 +328,10 @@ void check_history(Reader& read) {
   for (const char* name : {"burstOver", "idleSince", "warmUpSeen"}) read.read(name, time);
   read.read("revision", text);
   read.read("warmUpSeconds", number, kAny);
+  read.object("expectedLoad", [&](Reader& expected) {
+    for (const char* name : {"replicas", "needed"}) expected.read(name, count);
+    expected.read("asked", text);
+  });
   read.object("brownout", [&](Reader& brownout) {
     for (const char* name : {"level", "relapses"}) brownout.read(name, count);
     for (const char* name : {"since", "missedSince", "roomSince", "loweredAt"}) brownout.read(name, time);
