@@ -81,6 +81,13 @@ std::optional<Burst> decode_burst(SpecReader& read, const Field& field) {
                .window_seconds = read.whole(field["windowSeconds"], 60, 6, 3600)};
 }
 
+std::optional<Brownout> decode_brownout(SpecReader& read, const Field& field) {
+  if (!field.is_set()) return std::nullopt;
+  return Brownout{.max_level = read.whole(field["maxLevel"], 2, 1, 9),
+                  .raise_seconds = read.whole(field["raiseSeconds"], 10, 1, 3600),
+                  .lower_seconds = read.whole(field["lowerSeconds"], 30, 1, 3600)};
+}
+
 std::optional<Prediction> decode_prediction(SpecReader& read, const Field& field) {
   if (!field.is_set()) return std::nullopt;
   return Prediction{.history_days = read.whole(field["historyDays"], 15, 1, 30),
@@ -233,6 +240,10 @@ ScalableAppSpec decode_spec(const json& object, std::vector<std::string>& proble
   spec.prediction = decode_prediction(read, field["prediction"]);
   if (spec.prediction && spec.metrics.empty()) {
     read.wrong(field["prediction"], "needs at least one metric in spec.metrics");
+  }
+  spec.brownout = decode_brownout(read, field["brownout"]);
+  if (spec.brownout && spec.metrics.empty()) {
+    read.wrong(field["brownout"], "needs at least one metric in spec.metrics");
   }
   names.clear();
   for (const Field& schedule : read.list(field["schedules"])) {

@@ -31,6 +31,8 @@ inline constexpr const char* kFieldManager = "scalableapp-operator";
 inline constexpr const char* kPromoteAnnotation = "scalableapp.io/promote";
 inline constexpr const char* kAbortAnnotation = "scalableapp.io/abort";
 inline constexpr const char* kRetryAnnotation = "scalableapp.io/retry";
+// The load that somebody expects: "200% until TIME" or "8 replicas until TIME". See scaling/expected_load.h.
+inline constexpr const char* kExpectLoadAnnotation = "scalableapp.io/expect-load";
 
 enum class MetricType {
   kLatency,
@@ -227,6 +229,14 @@ struct Burst {
   int window_seconds = 60;
   bool operator==(const Burst&) const = default;
 };
+// At its maximum and with a target missed the app's pods are told to do less: a level from 0 up, in their
+// annotation kDegradeLevelAnnotation. See scaling/brownout.h.
+struct Brownout {
+  int max_level = 2;
+  int raise_seconds = 10;  // So long at the maximum with a target missed: one level more.
+  int lower_seconds = 30;  // So long with room to spare: one level less.
+  bool operator==(const Brownout&) const = default;
+};
 // Scales for the load that is expected by the time a pod started now would be warm.
 struct Prediction {
   int history_days = 15;       // How much of Prometheus' memory is looked at.
@@ -258,6 +268,7 @@ struct ScalableAppSpec {
   std::vector<MetricSpec> metrics;
   Behavior behavior;
   std::optional<Burst> burst;
+  std::optional<Brownout> brownout;
   std::optional<Prediction> prediction;
   std::vector<Schedule> schedules;
   // spec.scaleToZero.idleSeconds: idle for so long before min 0 is reached.
@@ -341,6 +352,25 @@ struct MetricMemory {
   double jobs_per_second = 0;
   bool operator==(const MetricMemory&) const = default;
 };
+// Of spec.brownout.
+struct BrownoutMemory {
+  int level = 0;
+  std::optional<WallTime> since;  // When the level last changed.
+  std::string reason;             // CamelCase word: why it was last raised.
+  std::string why;                // Why it last changed, for a person.
+  std::optional<WallTime> missed_since;  // At the limit with a target missed, without a break.
+  std::optional<WallTime> room_since;    // With room to spare, without a break.
+  std::optional<WallTime> lowered_at;    // When it was last lowered; unset once it is raised again.
+  int relapses = 0;                      // How often in a row that was too soon.
+  bool operator==(const BrownoutMemory&) const = default;
+};
+// What kExpectLoadAnnotation meant when it was first seen.
+struct ExpectedLoad {
+  std::string asked;  // Its text; empty: there is none.
+  int replicas = 0;   // The floor; 0: the text is of another form.
+  int needed = 0;     // By the metrics at that time.
+  bool operator==(const ExpectedLoad&) const = default;
+};
 struct ScalingHistory {
   std::vector<RecommendationRun> recommendations;
   std::vector<ScaleEvent> scale_events;
@@ -350,6 +380,8 @@ struct ScalingHistory {
   double warm_up_seconds = 0;               // From creation to Ready, as measured. 0: not known.
   std::optional<WallTime> warm_up_seen;     // The last Ready that is in warm_up_seconds.
   std::string revision;                     // Whose pods the times of `metrics` are of.
+  BrownoutMemory brownout;
+  ExpectedLoad expected_load;
   bool operator==(const ScalingHistory&) const = default;
 };
 
@@ -415,6 +447,8 @@ struct ScalableAppStatus {
   int available_replicas = 0;  // Ready for min_ready_seconds.
   int updated_replicas = 0;    // Of the current revision.
   int terminating_replicas = 0;
+  int degrade_level = 0;  // That the pods are told, see Brownout.
+  std::optional<WallTime> degrade_level_since;
   std::string current_revision;  // The last one that was rolled out completely.
   std::string updated_revision;  // The one that spec.template asks for.
   int collision_count = 0;

@@ -60,6 +60,30 @@ MetricMemory decode_memory(const json& object) {
           .jobs_per_second = number(object, "jobsPerSecond")};
 }
 
+json to_json(const BrownoutMemory& memory) {
+  json object = json::object();
+  put(object, "level", memory.level);
+  put(object, "since", memory.since);
+  put(object, "reason", memory.reason);
+  put(object, "why", memory.why);
+  put(object, "missedSince", memory.missed_since);
+  put(object, "roomSince", memory.room_since);
+  put(object, "loweredAt", memory.lowered_at);
+  put(object, "relapses", memory.relapses);
+  return object;
+}
+
+BrownoutMemory decode_brownout_memory(const json& object) {
+  return {.level = static_cast<int>(integer(object, "level")),
+          .since = time(object, "since"),
+          .reason = text(object, "reason"),
+          .why = text(object, "why"),
+          .missed_since = time(object, "missedSince"),
+          .room_since = time(object, "roomSince"),
+          .lowered_at = time(object, "loweredAt"),
+          .relapses = static_cast<int>(integer(object, "relapses"))};
+}
+
 json to_json(const ScalingHistory& history) {
   json object = json::object();
   for (const RecommendationRun& run : history.recommendations) {
@@ -77,6 +101,12 @@ json to_json(const ScalingHistory& history) {
   put(object, "warmUpSeconds", history.warm_up_seconds);
   put(object, "warmUpSeen", history.warm_up_seen);
   put(object, "revision", history.revision);
+  if (const ExpectedLoad& expected = history.expected_load; !expected.asked.empty()) {
+    json& load = object["expectedLoad"] = {{"asked", expected.asked}};
+    put(load, "replicas", expected.replicas);
+    put(load, "needed", expected.needed);
+  }
+  if (json brownout = to_json(history.brownout); !brownout.empty()) object["brownout"] = std::move(brownout);
   return object;
 }
 
@@ -85,7 +115,12 @@ ScalingHistory decode_history_object(const json& object) {
                          .idle_since = time(object, "idleSince"),
                          .warm_up_seconds = number(object, "warmUpSeconds"),
                          .warm_up_seen = time(object, "warmUpSeen"),
-                         .revision = text(object, "revision")};
+                         .revision = text(object, "revision"),
+                         .brownout = decode_brownout_memory(child(object, "brownout"))};
+  const json& expected = child(object, "expectedLoad");
+  history.expected_load = {.asked = text(expected, "asked"),
+                           .replicas = static_cast<int>(integer(expected, "replicas")),
+                           .needed = static_cast<int>(integer(expected, "needed"))};
   for (const json& run : child(object, "recommendations")) {
     history.recommendations.push_back({.replicas = static_cast<int>(integer(run, "replicas")),
                                        .from = time(run, "from").value_or(WallTime{}),
@@ -119,6 +154,8 @@ ScalableAppStatus decode_status(const json& object) {
                            .available_replicas = count("availableReplicas"),
                            .updated_replicas = count("updatedReplicas"),
                            .terminating_replicas = count("terminatingReplicas"),
+                           .degrade_level = count("degradeLevel"),
+                           .degrade_level_since = time(object, "degradeLevelSince"),
                            .current_revision = text(object, "currentRevision"),
                            .updated_revision = text(object, "updatedRevision"),
                            .collision_count = count("collisionCount"),
@@ -177,6 +214,8 @@ std::string encode_status(const ScalableAppStatus& status) {
               {"updatedRevision", status.updated_revision},
               {"collisionCount", status.collision_count},
               {"rollout", rollout_status_json(status.rollout)}};
+  put(object, "degradeLevel", status.degrade_level);
+  put(object, "degradeLevelSince", status.degrade_level_since);
   for (const MetricStatus& metric : status.metrics) {
     json entry{{"name", metric.name}, {"type", metric.type}, {"target", metric.target}};
     put(entry, "current", metric.current);

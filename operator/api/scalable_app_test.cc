@@ -140,6 +140,7 @@ TEST(ScalableApp, EachMistakeIsToldOnceWithItsFieldAndWhatItShouldBe) {
               {"target", {{"value", 1}, {"type", "Value"}}},
               {"activationThreshold", 0}}}},
        "spec.metrics[1].prometheus.activationThreshold: needs target.type to be AverageValue"},
+      {"/spec/brownout", json{{"maxLevel", 10}}, "spec.brownout.maxLevel: must be a whole number from 1 to 9"},
       {"/spec/burst", json{{"thresholdPercent", 100}},
        "spec.burst.thresholdPercent: must be a whole number from 110 to 1000"},
       {"/spec/prediction", json{{"historyDays", 31}},
@@ -347,6 +348,9 @@ TEST(ScalableApp, AnEmptyBlockTurnsBurstAndPredictionOn) {
   object["spec"]["prediction"] = json::object();
   const auto on = decode_scalable_app(object)->spec;
   EXPECT_EQ(on.burst, (Burst{.threshold_percent = 200, .window_seconds = 60}));
+  object["spec"]["brownout"] = json::object();
+  EXPECT_EQ(decode_scalable_app(object)->spec.brownout,
+            (Brownout{.max_level = 2, .raise_seconds = 10, .lower_seconds = 30}));
   EXPECT_EQ(on.prediction, (Prediction{.history_days = 15, .max_error_percent = 50}));
 }
 
@@ -437,7 +441,16 @@ ScalingHistory full_history() {
           .idle_since = time + milliseconds{20},
           .warm_up_seconds = 11.000000000000002,
           .warm_up_seen = time + milliseconds{30},
-          .revision = "j8mgwzhcgq"};
+          .revision = "j8mgwzhcgq",
+          .brownout = {.level = 2,
+                       .since = time + milliseconds{40},
+                       .reason = "AtMaxReplicas",
+                       .why = "at the maximum of 10",
+                       .missed_since = time + milliseconds{50},
+                       .room_since = time + milliseconds{60},
+                       .lowered_at = time + milliseconds{70},
+                       .relapses = 3},
+          .expected_load = {.asked = "200% until 2026-01-31T12:00:00Z", .replicas = 8, .needed = 4}};
 }
 
 TEST(ScalableApp, AHistoryIsTheSameToTheBitAfterTheWayThroughText) {

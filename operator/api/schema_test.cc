@@ -355,7 +355,8 @@ TEST(Schema, WhatIsRequiredIsMissedByTheDecoderAndNothingElse) {
 
 TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
   const WallTime time = parse_rfc3339("2026-01-31T12:00:00Z").value();
-  ScalableAppStatus status{.observed_generation = 3, .selector = "a=b"};
+  ScalableAppStatus status{
+      .observed_generation = 3, .selector = "a=b", .degrade_level = 1, .degrade_level_since = time};
   status.metrics = {{.name = "cpu",
                      .type = "CPU",
                      .current = "72%",
@@ -420,7 +421,16 @@ TEST(Schema, TheStatusHasTheFieldsThatTheOperatorWritesAndNoOther) {
                     .idle_since = time,
                     .warm_up_seconds = 0.5,
                     .warm_up_seen = time,
-                    .revision = "abc"};
+                    .revision = "abc",
+                    .brownout = {.level = 1,
+                                 .since = time,
+                                 .reason = "AtMaxReplicas",
+                                 .why = "at the maximum",
+                                 .missed_since = time,
+                                 .room_since = time,
+                                 .lowered_at = time,
+                                 .relapses = 1},
+                    .expected_load = {.asked = "200% until 2026-01-31T12:00:00Z", .replicas = 8, .needed = 4}};
   const json object{{"status", json::parse(encode_status(status))}};
   const Place place{schema()["properties"]["status"], json::json_pointer{"/status"}};
 
@@ -471,7 +481,8 @@ TEST(Schema, ScaleAndColumnsNameFieldsThatExist) {
     }
   }
   EXPECT_THAT(names,
-              testing::ElementsAre("Min", "Max", "Desired", "Ready", "Revision", "Phase", "Weight", "Reason", "Age"));
+              testing::ElementsAre("Min", "Max", "Desired", "Ready", "Revision", "Phase", "Weight", "Degrade", "Reason",
+                                   "Age"));
 }
 
 TEST(Manifests, GoodOnesAndExamplesHaveNoProblems) {

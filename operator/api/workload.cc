@@ -100,6 +100,9 @@ Result<Pod> decode_pod(const json& object) {
   if (const auto ejected = annotations.find(kEjectionAnnotation); ejected != annotations.end()) {
     pod.ejection = decode_ejection(ejected->second);
   }
+  if (const auto level = annotations.find(kDegradeLevelAnnotation); level != annotations.end()) {
+    pod.degrade_level = level->second;
+  }
   if (const auto after = annotations.find(kFailOpenAnnotation); after != annotations.end()) {
     const std::string with_space = " " + after->second;
     std::string_view rest(with_space);

@@ -28,6 +28,9 @@ std::string encode_ejection(const Ejection& ejection);
 // Nothing for text of another form.
 std::optional<Ejection> decode_ejection(const std::string& text);
 
+// How the operator tells a pod to do less ("1" to "9"): see Brownout. Absent: nothing is to be left out.
+inline constexpr const char* kDegradeLevelAnnotation = "scalableapp.io/degrade-level";
+
 // The gate's reasons where it is closed on a pod that was warm and may come back as it is.
 inline constexpr const char* kDrainingReason = "Draining";
 inline constexpr const char* kOutlierReason = "Outlier";
@@ -67,6 +70,7 @@ struct Pod {
   bool returned = false;  // The gate was opened again on a pod that was set aside: Ready is not its first.
   std::optional<WallTime> draining_since;   // When it was chosen to go.
   std::optional<Ejection> ejection;         // The last one.
+  std::string degrade_level;  // kDegradeLevelAnnotation as it is; empty: none.
   std::optional<WallTime> started_at;  // status.startTime
   int restart_count = 0;               // Sum over containers.
   double cpu_request_cores = 0;        // Sum over containers.

@@ -61,6 +61,16 @@ TEST(Node, IsItsZoneAndWhetherItIsCordoned) {
   EXPECT_EQ(*node, (Node{.metadata = {.name = "n1"}, .zone = "a", .unschedulable = true}));
 }
 
+TEST(Pod, KeepsWhatItWasToldOfItsDegradeLevel) {
+  const auto level_of = [](const char* annotations) {
+    const std::string text = fmt::format(R"({{"metadata":{{"name":"p","annotations":{}}}}})", annotations);
+    return decode_pod(json::parse(text))->degrade_level;
+  };
+  EXPECT_EQ(level_of(R"({"scalableapp.io/degrade-level":"2"})"), "2");
+  EXPECT_EQ(level_of(R"({"scalableapp.io/degrade-level":"much"})"), "much") << "to be written over";
+  EXPECT_EQ(level_of("{}"), "");
+}
+
 TEST(Pod, WhatIsNotTrueIsFalseAndHasNoTime) {
   const Pod pod = pod_of(R"({"conditions":[
     {"type":"ContainersReady","status":"False","lastTransitionTime":"2026-01-31T12:00:05Z"},

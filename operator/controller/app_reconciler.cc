@@ -158,7 +158,9 @@ struct AppReconciler::Memory {
   bool metrics_lost = false;        // As events told it.
   std::string progress_reason;      // As events told it.
   std::optional<WallTime> taken_over;    // The last change of size that events told as found.
-  std::array<int, 3> shown{-1, -1, -1};  // What the exporter has.
+  int degrade_level = 0;                 // As events told it.
+  std::pair<std::string, std::string> expectation;  // Likewise: its text, and the condition's reason.
+  std::array<int, 4> shown{-1, -1, -1, -1};  // What the exporter has.
   std::map<std::string, MonotonicTime> outliers_told;  // By pod.
 
   // The ReplicaSet that the API server will not have.
@@ -205,6 +207,10 @@ std::shared_ptr<AppReconciler::Memory> AppReconciler::memory_of(const api::Scala
     memory->written = app.status;
     memory->last_status_write = memory->observing_since;
     memory->metrics_lost = metrics_lost(app.status).value_or(false);
+    memory->degrade_level = app.status.degrade_level;
+    if (const auto* expecting = api::find_condition(app.status.conditions, "ExpectedLoad"); expecting != nullptr) {
+      memory->expectation = {app.status.history.expected_load.asked, expecting->reason};
+    }
     const auto* progressing = api::find_condition(app.status.conditions, "Progressing");
     if (progressing != nullptr) memory->progress_reason = progressing->reason;
     if (memory->progress_reason == kCreateError) {
@@ -675,6 +681,32 @@ Result<void> AppReconciler::report_invalid(const Snapshot& snapshot, Memory& mem
   return {};
 }
 
+void AppReconciler::announce_degrade_level(const api::ScalableApp& app, const api::BrownoutMemory& brownout,
+                                           Memory& memory) {
+  const int before = std::exchange(memory.degrade_level, brownout.level);
+  if (brownout.level == before) return;
+  const std::string message = fmt::format("degrade level {} -> {}: {}", before, brownout.level,
+                                          app.spec.brownout ? brownout.why : "spec.brownout is not set any more");
+  if (brownout.level > before) {
+    warn(app, "BrownoutRaised", message);
+  } else {
+    note(app, "BrownoutLowered", message);
+  }
+}
+
+void AppReconciler::announce_expectation(const api::ScalableApp& app, const scaling::Decision& decision,
+                                         Memory& memory) {
+  const auto* condition = api::find_condition(decision.conditions, "ExpectedLoad");
+  std::pair<std::string, std::string> present;
+  if (condition != nullptr) present = {decision.history.expected_load.asked, condition->reason};
+  if (std::exchange(memory.expectation, present) == present || condition == nullptr) return;
+  if (condition->reason == "Invalid") {
+    warn(app, "ExpectedLoadInvalid", condition->message);
+  } else {
+    note(app, condition->reason == "Over" ? "ExpectedLoadOver" : "LoadExpected", condition->message);
+  }
+}
+
 // Events, metrics, one log line a decision.
 void AppReconciler::announce(WallTime now, const Snapshot& snapshot, const rollout::RolloutPlan& plan,
                              scaling::Observation observation, api::ScalingHistory before,
@@ -695,6 +727,8 @@ void AppReconciler::announce(WallTime now, const Snapshot& snapshot, const rollo
     }
     memory.progress_reason = plan.progressing.reason;
   }
+  announce_degrade_level(app, decision.history.brownout, memory);
+  announce_expectation(app, decision, memory);
   if (const std::string news = std::exchange(memory.dearer_revision, {}); !news.empty()) {
     warn(app, "RevisionNeedsMoreCapacity", news);
   }
@@ -780,13 +814,19 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   scaling::Observation observation{.readings = snapshot.readings,
                                    .observing_since = memory->observing_since};
-  for (const auto& replica_set : snapshot.replica_sets) observation.current_replicas += replica_set->spec_replicas;
+  for (const auto& replica_set : snapshot.replica_sets) {
+    observation.current_replicas += replica_set->spec_replicas;
+    auto& refused = observation.pods_refused_since;
+    if (const auto& since = replica_set->failure_since; since && (!refused || *since < *refused)) refused = since;
+  }
   std::map<std::string, bool> has_load;
   for (const auto& revision : input.revisions) {
     has_load[revision.revision] = rollout::carries_load(input, revision.revision);
   }
   for (const auto& pod : snapshot.pods) observation.pods.push_back(to_state(*pod, has_load[revision_of(pod->metadata)]));
   observation.revision = memory->written.current_revision;
+  const auto expected = app->metadata.annotations.find(api::kExpectLoadAnnotation);
+  if (expected != app->metadata.annotations.end()) observation.expected_load = expected->second;
   observation.rollout_in_flight = rollout::holds_scale_down(now, input);
   // The app's size is what was last asked for: ReplicaSets may hold a surge, or less than it. Of an app that is paused
   // before it ever ran anything it is what it is given (kubectl scalableapp adopt).
@@ -846,9 +886,9 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   }
   if (same_course(plan.state, memory->written.rollout)) memory->rollout = plan.state;
   memory->history.scale_events = decision.history.scale_events;
-  const std::array shown{status.desired_replicas, status.ready_replicas, status.warming_replicas};
+  const std::array shown{status.desired_replicas, status.ready_replicas, status.warming_replicas, status.degrade_level};
   if (shown != memory->shown) {
-    parts_.exporter.set_app(key.namespace_name, key.name, shown[0], shown[1], shown[2]);
+    parts_.exporter.set_app(key.namespace_name, key.name, shown[0], shown[1], shown[2], shown[3]);
     memory->shown = shown;
   }
   const bool lost = unasked ? memory->metrics_lost
@@ -875,6 +915,7 @@ Result<milliseconds> AppReconciler::reconcile(const api::ObjectKey& key) {
   } else if (auto done = act(snapshot, plan, *memory); !done) {
     return tl::unexpected(done.error());
   }
+  if (!app->spec.paused && !app->spec.dry_run) pods.tell_degrade_level(status.degrade_level);
   if (!traffic) return tl::unexpected(traffic.error());
   const auto budget =
       keep_budget(snapshot, budgeted_replicas(input, plan.in_flight, status.desired_replicas), *memory);

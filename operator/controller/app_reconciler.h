@@ -8,7 +8,8 @@
 //   5 act       pods that are to go, and outliers, leave service; Services send traffic where the rollout says;
 //               then the plan's actions in order, and the disruption budget; the first error ends the step and is
 //               retried, save a new ReplicaSet that the API server refuses: that is told and tried again later,
-//               the rest goes on; while traffic is not where it should be no pod is taken away
+//               the rest goes on; while traffic is not where it should be no pod is taken away; last the pods are
+//               told their degrade level
 //
 // Level-based and idempotent: killed after any write, the next run finds the world and goes on.
 // status.desiredReplicas is the app's size. In a rollout it is written, with the scale event, before
@@ -117,6 +118,8 @@ class AppReconciler {
   void announce(WallTime now, const Snapshot& snapshot, const rollout::RolloutPlan& plan,
                 scaling::Observation observation, api::ScalingHistory before,
                 scaling::Decision decision, Memory& memory);
+  void announce_degrade_level(const api::ScalableApp& app, const api::BrownoutMemory& brownout, Memory& memory);
+  void announce_expectation(const api::ScalableApp& app, const scaling::Decision& decision, Memory& memory);
   void forget(const api::ObjectKey& key);
   void warn(const api::ScalableApp& app, std::string reason, std::string message);
   void note(const api::ScalableApp& app, std::string reason, std::string message);

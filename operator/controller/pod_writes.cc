@@ -17,6 +17,8 @@ constexpr int kMostPodErrors = 2;
 // Pods that say why they wait, at a time: an app does not keep a worker to itself. The rest soon.
 constexpr std::size_t kMostWaitsTold = 16;
 constexpr milliseconds kMoreWaits{1000};
+// Likewise of pods that are told their degrade level; these are urgent.
+constexpr int kMostLevelsTold = 32;
 
 // The pod is gone, or another one bears its name, or it has changed: the cache will say so.
 bool is_late(const Error& error) {
@@ -123,6 +125,27 @@ void PodWrites::release(const rollout::Pods& pods) {
     if (!is_late(done.error()) && ++errors == kMostPodErrors) break;
   }
   if (!pods.empty()) keep_gates();
+}
+
+void PodWrites::tell_degrade_level(int level) {
+  const std::string wanted = level > 0 ? std::to_string(level) : std::string{};
+  int told = 0, errors = 0;
+  for (const auto& pod : pending_.overlay(snapshot_.pods, clock_.monotonic_now())) {
+    if (pod->degrade_level == wanted || pod->terminating() || pod->finished()) continue;
+    if (told++ == kMostLevelsTold) {
+      next = std::min(next, kSoonest);
+      return;
+    }
+    const auto done =
+        annotate(*pod, {{api::kDegradeLevelAnnotation, level > 0 ? std::optional(wanted) : std::nullopt}});
+    if (done || is_late(done.error())) continue;
+    if (is_refusal(done.error())) {
+      warn_("DegradeLevelNotWritten", fmt::format("pod {}: {}", pod->metadata.name, done.error().message));
+      continue;
+    }
+    if (!error) error = done.error();
+    if (++errors == kMostPodErrors) return;
+  }
 }
 
 bool PodWrites::set_aside(const std::vector<rollout::Mark>& marks, const std::vector<rollout::Eject>& ejects) {

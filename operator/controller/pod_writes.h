@@ -45,6 +45,9 @@ class PodWrites {
   void tell_waits();
   // Pods that were to go and are needed after all serve again: no new pod could so soon.
   void release(const rollout::Pods& pods);
+  // Tells every pod of the app at what level it is to leave work out; 0: none, which needs no annotation. What does
+  // not fit into one look is told at the next ones.
+  void tell_degrade_level(int level);
   // Marks the pods that are to go, and the outliers, and takes them out of service. False if a pod that is
   // to go is not marked.
   bool set_aside(const std::vector<rollout::Mark>& marks, const std::vector<rollout::Eject>& ejects);

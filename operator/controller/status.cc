@@ -56,10 +56,10 @@ bool same_meaning(const api::MetricStatus& a, const api::MetricStatus& b) {
 }
 
 auto meaning(const api::ScalableAppStatus& status) {
-  return std::tuple(status.observed_generation, status.desired_replicas, status.collision_count,
+  return std::tuple(status.observed_generation, status.desired_replicas, status.collision_count, status.degrade_level,
                     status.last_decision.has_value(), status.last_scale_time,
                     std::string_view(status.selector), std::string_view(status.current_revision),
-                    std::string_view(status.updated_revision));
+                    std::string_view(status.updated_revision), std::string_view(status.history.expected_load.asked));
 }
 
 bool same_meaning(const api::ScalableAppStatus& a, const api::ScalableAppStatus& b) {
@@ -169,6 +169,13 @@ api::ScalableAppStatus build_status(WallTime now, const Snapshot& snapshot,
     status.last_scale_time = std::max(now, after);
   }
   status.history = decision.history;
+  status.degrade_level = decision.history.brownout.level;
+  status.degrade_level_since = decision.history.brownout.since;
+  const auto drop = [&](const char* type) {
+    std::erase_if(status.conditions, [&](const auto& condition) { return condition.type == type; });
+  };
+  if (!app.spec.brownout) drop("Brownout");
+  if (decision.history.expected_load.asked.empty()) drop("ExpectedLoad");
 
   for (const Condition& condition : decision.conditions) stamp(status, now, condition);
   if (!app.spec.schedules.empty() || api::find_condition(status.conditions, "SchedulesValid") != nullptr) {

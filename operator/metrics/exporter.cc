@@ -38,7 +38,7 @@ constexpr const char* kDecisionReasons[] = {
     "MetricAboveTarget", "MetricBelowTarget",  "WithinTolerance", "NoChangeNeeded",
     "NoMetrics",         "MetricsUnavailable", "WaitingForPods",  "PartialMetrics",
     "ManualOverride",    "Stabilizing",        "Restarted",       "LimitedByPolicy",
-    "RolloutHold",       "AtMinReplicas",      "AtMaxReplicas"};
+    "RolloutHold",       "AtMinReplicas",      "AtMaxReplicas",    "ExpectedLoad"};
 constexpr const char* kResources[] = {"scalableapps", "replicasets", "pods"};
 // What an ordinary day brings.
 constexpr std::pair<const char*, const char*> kApiOutcomes[] = {
@@ -154,11 +154,16 @@ struct Exporter::State {
   Series<Gauge> warming{
       gauges("scalableapp_app_warming_replicas", "Pods that exist and are not ready yet."),
       {"namespace", "name"}};
+  Series<Gauge> degrade_level{
+      gauges("scalableapp_degrade_level", "At what level pods are told to leave optional work out; 0: none."),
+      {"namespace", "name"}};
   Gauge& leader = gauges("scalableapp_leader", "1 while this replica is the leader.").Add({});
   Counter& cpu =
       counters("process_cpu_seconds_total", "User and system CPU time of the process.").Add({});
   Gauge& memory =
       gauges("process_resident_memory_bytes", "Resident memory of the process.").Add({});
+
+  std::array<Series<Gauge>*, 4> of_apps() { return {&desired, &ready, &warming, &degrade_level}; }
 
   State() {
     gauges("scalableapp_build_info", "Always 1; the labels tell the build.")
@@ -231,16 +236,17 @@ void Exporter::count_scale(bool up) {
 }
 
 void Exporter::set_app(std::string_view namespace_name, std::string_view name, int desired,
-                       int ready, int warming) {
+                       int ready, int warming, int degrade_level) {
   std::lock_guard lock(state_->mutex);
   state_->desired.at(namespace_name, name).Set(desired);
   state_->ready.at(namespace_name, name).Set(ready);
   state_->warming.at(namespace_name, name).Set(warming);
+  state_->degrade_level.at(namespace_name, name).Set(degrade_level);
 }
 
 void Exporter::remove_app(std::string_view namespace_name, std::string_view name) {
   std::lock_guard lock(state_->mutex);
-  for (Series<Gauge>* gauge : {&state_->desired, &state_->ready, &state_->warming}) {
+  for (Series<Gauge>* gauge : state_->of_apps()) {
     gauge->remove(namespace_name, name);
   }
 }
@@ -249,7 +255,7 @@ void Exporter::set_leader(bool is_leader) {
   std::lock_guard lock(state_->mutex);
   state_->leader.Set(is_leader ? 1 : 0);
   if (is_leader) return;
-  for (Series<Gauge>* gauge : {&state_->desired, &state_->ready, &state_->warming}) gauge->clear();
+  for (Series<Gauge>* gauge : state_->of_apps()) gauge->clear();
 }
 
 std::string Exporter::scrape() {

@@ -16,6 +16,7 @@
 // | scalableapp_decisions_total                  | counter   | reason           |
 // | scalableapp_scale_events_total               | counter   | direction        |
 // | scalableapp_app_{desired,ready,warming}_replicas | gauge | namespace, name  |
+// | scalableapp_degrade_level                    | gauge     | namespace, name  |
 // | scalableapp_leader                           | gauge     |                  |
 // | scalableapp_build_info                       | gauge     | version          |
 // | process_cpu_seconds_total                    | counter   |                  |
@@ -60,7 +61,7 @@ class Exporter {
   void count_decision(std::string_view reason);
   void count_scale(bool up);
   void set_app(std::string_view namespace_name, std::string_view name, int desired, int ready,
-               int warming);
+               int warming, int degrade_level);
   void remove_app(std::string_view namespace_name, std::string_view name);
   // False also removes the apps' gauges: only the leader's are up to date.
   void set_leader(bool is_leader);

@@ -79,8 +79,8 @@ TEST(Exporter, AMetricQueryWithAnAnswerIsNoFailureOfAnyReason) {
 
 TEST(Exporter, AnAppsGaugesComeAndGoWithIt) {
   Exporter exporter;
-  exporter.set_app("shop", "web", 5, 3, 2);
-  exporter.set_app("shop", "worker", 1, 1, 0);
+  exporter.set_app("shop", "web", 5, 3, 2, 1);
+  exporter.set_app("shop", "worker", 1, 1, 0, 0);
   std::string text = exporter.scrape();
   EXPECT_TRUE(has(text, "app_desired_replicas{name=\"web\",namespace=\"shop\"} 5\n"));
   EXPECT_TRUE(has(text, "app_warming_replicas{name=\"web\",namespace=\"shop\"} 2\n"));
@@ -94,11 +94,11 @@ TEST(Exporter, AnAppsGaugesComeAndGoWithIt) {
 TEST(Exporter, WhoDoesNotLeadShowsNoApps) {
   Exporter exporter;
   exporter.set_leader(true);
-  exporter.set_app("shop", "web", 5, 3, 2);
+  exporter.set_app("shop", "web", 5, 3, 2, 1);
   EXPECT_TRUE(has(exporter.scrape(), "scalableapp_leader 1\n"));
   exporter.set_leader(false);
   EXPECT_FALSE(has(exporter.scrape(), "name=\"web\""));
-  exporter.set_app("shop", "web", 6, 3, 2);
+  exporter.set_app("shop", "web", 6, 3, 2, 0);
   EXPECT_TRUE(has(exporter.scrape(), "name=\"web\",namespace=\"shop\"} 6\n"));
 }
 
@@ -119,7 +119,7 @@ TEST(Exporter, IsUsedFromManyThreads) {
         const std::string app = "app" + std::to_string(i % 2);
         for (int n = 0; n < 200; ++n) {
           exporter.observe_reconcile(milliseconds(1), "success");
-          exporter.set_app("shop", app, n, n, 0);
+          exporter.set_app("shop", app, n, n, 0, 0);
           if (n % 50 == 0) exporter.remove_app("shop", app);
           if (n % 50 == 1) exporter.scrape();
         }

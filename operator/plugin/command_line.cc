@@ -102,7 +102,7 @@ std::string help_of(const Command& command) {
 }
 
 Result<bool> parse_flags(const Command& command, std::span<const std::string> arguments) {
-  bool has_argument = false;
+  int count = 0;  // Of arguments that are no flags.
   for (std::size_t at = 0; at < arguments.size(); ++at) {
     const std::string& given = arguments[at];
     if (given == "--help" || given == "-h") return false;
@@ -111,12 +111,14 @@ Result<bool> parse_flags(const Command& command, std::span<const std::string> ar
         return fail(ErrorCode::kInvalid,
                     fmt::format("{}: {} takes no arguments, only flags", given, command.name));
       }
-      if (has_argument) {
+      const std::string& second = command.second_argument;
+      if (++count > (second.empty() ? 1 : 2)) {
         return fail(ErrorCode::kInvalid,
-                    fmt::format("{}: {} takes one {} only", given, command.name, command.argument));
+                    fmt::format("{}: {} takes one {}{}{} only", given, command.name, command.argument,
+                                second.empty() ? "" : " and one ", second));
       }
-      has_argument = true;
-      if (auto set = command.set_argument(given); !set) return tl::unexpected(set.error());
+      const auto set = count == 1 ? command.set_argument(given) : command.set_second_argument(given);
+      if (!set) return tl::unexpected(set.error());
       continue;
     }
     const Flag* known = nullptr;

@@ -32,6 +32,8 @@ struct Command {
   std::vector<Flag> flags;
   std::string argument;  // What the one argument is called ("NAME"); empty: takes none.
   std::function<Result<void>(const std::string& value)> set_argument;
+  std::string second_argument = {};  // Of one that takes two.
+  std::function<Result<void>(const std::string& value)> set_second_argument = {};
 };
 
 // Lines of at most `width` characters where words allow it; `indent` before each but the first.

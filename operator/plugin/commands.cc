@@ -20,9 +20,10 @@ constexpr std::array kCommands{
     Entry{kSteer, status_command}, Entry{kSteer, history_command}, Entry{kSteer, promote_command},
     Entry{kSteer, abort_command},  Entry{kSteer, retry_command},   Entry{kSteer, pause_command},
     Entry{kSteer, resume_command}, Entry{kSteer, restart_command}, Entry{kSteer, undo_command},
-    Entry{kSteer, scale_command},  Entry{kMove, adopt_command},    Entry{kMove, release_command},
-    Entry{kTry, simulate_command}, Entry{kTry, backtest_command},  Entry{kTry, tune_command},
-    Entry{kTry, rehearse_command}, Entry{kTry, explain_command},   Entry{kTry, decide_command}};
+    Entry{kSteer, scale_command},  Entry{kSteer, expect_command},  Entry{kMove, adopt_command},
+    Entry{kMove, release_command}, Entry{kTry, simulate_command},  Entry{kTry, backtest_command},
+    Entry{kTry, tune_command},     Entry{kTry, rehearse_command},  Entry{kTry, explain_command},
+    Entry{kTry, decide_command}};
 
 std::string overview() {
   std::string text =

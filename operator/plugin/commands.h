@@ -44,6 +44,7 @@ Runnable resume_command();
 Runnable restart_command();
 Runnable undo_command();
 Runnable scale_command();
+Runnable expect_command();
 Runnable simulate_command();
 Runnable tune_command();
 Runnable backtest_command();

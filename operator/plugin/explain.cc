@@ -216,6 +216,10 @@ Result<std::string> explain_table(std::string_view records, std::size_t limit) {
   std::string out = render(decisions);
   out += fmt::format("\nThe newest, {}: {} -> {}, {}\n", time_cell(newest), cell(newest, "from"),
                      cell(newest, "to"), cell(newest, "reason"));
+  if (const auto degraded = newest.find("degradeLevel"); degraded != newest.end() && degraded->is_object()) {
+    out += fmt::format("Degrade level {} of {}: {}\n", cell(*degraded, "level"), cell(*degraded, "of"),
+                       cell(*degraded, "why"));
+  }
   if (const Json& metrics = list_of(newest, "metrics"); !metrics.empty()) {
     Table table{.headings = {"METRIC", "TYPE", "VALUE", "TARGET", "AGE", "PROPOSES", "MISSING"},
                 .is_number = {false, false, true, true, true, true, false}};

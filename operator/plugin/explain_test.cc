@@ -99,6 +99,13 @@ TEST(Explain, ShowsTheLastOnesAndAllAboutTheNewest) {
   EXPECT_EQ(*explain_table("[]", 10), "No decisions yet.\n");
 }
 
+TEST(Explain, ShowsTheDegradeLevelWhereThereIsOne) {
+  const auto shown =
+      explain_table(R"([{"from":4,"to":4,"degradeLevel":{"level":1,"of":2,"why":"at the maximum of 4"}}])", 1);
+  ASSERT_TRUE(shown);
+  EXPECT_THAT(*shown, HasSubstr("\nDegrade level 1 of 2: at the maximum of 4\n"));
+}
+
 TEST(Explain, TakesAnyBytes) {
   for (const char* bytes : {"", "{}", "[1]", "[{", "null", "<html>"})
     EXPECT_FALSE(explain_table(bytes, 5)) << bytes;

@@ -80,6 +80,7 @@ std::string status_json(const AppView& view) {
                 {"ready", status.ready_replicas},
                 {"available", status.available_replicas},
                 {"updated", status.updated_replicas}}},
+              {"degradeLevel", status.degrade_level},
               {"analysis", analysis_json(view.app)},
               {"revisions", Json::array()}};
   for (const RevisionView& revision : view.revisions) object["revisions"].push_back(to_json(view, revision));

@@ -107,6 +107,25 @@ TEST(Status, SaysWhatHoldsAnApp) {
   EXPECT_THAT(status_tree(view, kNow + seconds(1500)), testing::Not(HasSubstr("Held:"))) << "it has ended";
 }
 
+TEST(Status, SaysWhatLoadIsExpected) {
+  AppView view = canary_view();
+  view.app.status.conditions.push_back(
+      {.type = "ExpectedLoad", .reason = "Expecting", .message = "at least 8 replicas"});
+  EXPECT_THAT(status_tree(view, kNow), HasSubstr("Expected load:  at least 8 replicas\n"));
+  view.app.status.conditions.back().reason = "Over";
+  EXPECT_THAT(status_tree(view, kNow), testing::Not(HasSubstr("Expected load:")));
+}
+
+TEST(Status, SaysWhatIsLeftOutAndWhy) {
+  AppView view = canary_view();
+  EXPECT_THAT(status_tree(view, kNow), testing::Not(HasSubstr("Degraded:")));
+  view.app.status.degrade_level = 1;
+  view.app.status.degrade_level_since = kNow - seconds(40);
+  view.app.status.conditions.push_back({.type = "Brownout", .message = "level 1 of 2: at the maximum of 4"});
+  EXPECT_THAT(status_tree(view, kNow), HasSubstr("Degraded:       level 1 of 2: at the maximum of 4 (40s ago)\n"));
+  EXPECT_EQ(json::parse(status_json(view))["degradeLevel"], 1);
+}
+
 TEST(Status, SaysOfEachPodWhatIsTheMatter) {
   AppView view = canary_view();
   auto& pods = view.revisions[1].pods;

@@ -158,6 +158,19 @@ std::string held_text(const api::ScalableAppSpec& spec, WallTime now) {
   return fmt::format("at {} for another {}", *spec.override_replicas, age_text(*spec.override_until - now));
 }
 
+std::string degraded_text(const api::ScalableAppStatus& status, WallTime now) {
+  if (status.degrade_level == 0) return {};
+  const auto* why = api::find_condition(status.conditions, "Brownout");
+  std::string text = why != nullptr ? why->message : fmt::format("level {}", status.degrade_level);
+  if (status.degrade_level_since) text += fmt::format(" ({} ago)", age_text(now - *status.degrade_level_since));
+  return text;
+}
+
+std::string expected_text(const api::ScalableAppStatus& status) {
+  const auto* expected = api::find_condition(status.conditions, "ExpectedLoad");
+  return expected == nullptr || expected->reason == "Over" ? std::string{} : expected->message;
+}
+
 std::string decision_text(const std::optional<api::LastDecision>& last, WallTime now) {
   if (!last) return "none yet";
   return fmt::format("{}, {} ago: {}", last->reason, age_text(now - last->time), last->message);
@@ -208,6 +221,8 @@ std::string head(const AppView& view, WallTime now) {
                                status.available_replicas, status.warming_replicas, status.updated_replicas,
                                status.terminating_replicas));
   line("Held", held_text(app.spec, now));
+  line("Expected load", expected_text(status));
+  line("Degraded", degraded_text(status, now));
   line("Last decision", decision_text(status.last_decision, now));
   return text;
 }

@@ -103,10 +103,12 @@ Result<void> TakingBack::open_gates() {
   if (!found) return tl::unexpected(found.error());
   const auto is_gone = [](const auto& patched) { return !patched && patched.error().code == ErrorCode::kNotFound; };
   for (const json& pod : *found) {
-    if (is_leaving(pod)) {
-      const json patch{{"metadata",
-                        {{"annotations",
-                          {{api::kDrainingSinceAnnotation, nullptr}, {api::kDeletionCostAnnotation, nullptr}}}}}};
+    json notes = json::object();
+    if (is_leaving(pod)) notes = {{api::kDrainingSinceAnnotation, nullptr}, {api::kDeletionCostAnnotation, nullptr}};
+    // Nobody would ever tell it to do all its work again.
+    if (!annotation(pod, api::kDegradeLevelAnnotation).empty()) notes[api::kDegradeLevelAnnotation] = nullptr;
+    if (!notes.empty()) {
+      const json patch{{"metadata", {{"annotations", notes}}}};
       const auto patched = objects_.patch(kube::kPods, name_of(pod), patch.dump());
       if (!patched && !is_gone(patched)) return tl::unexpected(patched.error());
     }

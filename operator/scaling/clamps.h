@@ -14,6 +14,7 @@ struct ClampReason {
 };
 inline constexpr ClampReason kClampReasons[] = {
     {"forecast", "Forecast", false},
+    {"expectedLoad", "ExpectedLoad", false},
     {"missingMetrics", "PartialMetrics", false},
     {"override", "ManualOverride", false},
     {"stabilization", "Stabilizing", false},

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "operator/scaling/brownout.h"
 #include "operator/scaling/clamps.h"
 #include "operator/scaling/explain.h"
 #include "operator/scaling/text.h"
@@ -16,7 +17,7 @@ namespace {
 using api::Condition;
 using api::ConditionStatus;
 
-constexpr std::size_t kMostConditions = 7;
+constexpr std::size_t kMostConditions = 8;
 
 // Adds the conditions one after the other.
 class Conditions {
@@ -164,6 +165,7 @@ void add_conditions(const api::ScalableAppSpec& spec, const Combined& combined,
   }
   if (spec.prediction) add_prediction_active(spec, prediction, conditions);
   if (spec.min_replicas == 0) add_scaled_to_zero(spec, decision, conditions);
+  if (spec.brownout) decision.conditions.push_back(brownout_condition(*spec.brownout, decision.history.brownout));
 }
 
 }  // namespace scalableapp::scaling

@@ -7,9 +7,11 @@
 #include <iterator>
 #include <utility>
 
+#include "operator/scaling/brownout.h"
 #include "operator/scaling/clamps.h"
 #include "operator/scaling/combine.h"
 #include "operator/scaling/conditions.h"
+#include "operator/scaling/expected_load.h"
 #include "operator/scaling/explain.h"
 #include "operator/scaling/limits.h"
 #include "operator/scaling/outliers.h"
@@ -136,6 +138,7 @@ bool keep_burst(WallTime now, const api::ScalableAppSpec& spec, const Observatio
 bool is_new(const api::ScalingHistory& before, const api::ScalingHistory& after) {
   return before.burst_over.has_value() != after.burst_over.has_value() ||
          before.idle_since.has_value() != after.idle_since.has_value() ||
+         before.brownout.level != after.brownout.level || before.expected_load != after.expected_load ||
          !std::ranges::equal(before.metrics, after.metrics, [](const auto& a, const auto& b) {
            return a.missing_since.has_value() == b.missing_since.has_value() &&
                   a.fallback_ended == b.fallback_ended && a.not_capacity_bound == b.not_capacity_bound;
@@ -211,9 +214,8 @@ void apply_behavior(WallTime now, const api::ScalableAppSpec& spec, const Observ
 
 // To zero and back from it, and the bounds, which always hold.
 void apply_bounds(WallTime now, const api::ScalableAppSpec& spec, const Observation& observation,
-                  bool may_be_zero, bool in_burst, Pipeline& pipeline) {
+                  const Bounds& bounds, bool may_be_zero, bool in_burst, Pipeline& pipeline) {
   const int current = observation.current_replicas;
-  const Bounds bounds = bounds_of(spec, observation);
   const bool is_held = observation.rollout_in_flight || in_burst ||
                        restart_hold(now, spec, observation) > seconds{0};
   if (bounds.min == 0 && current > 0) {
@@ -278,6 +280,7 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   decision.history = history;
   align_memory(spec, decision.history.metrics);
   meet_revision(observation.revision, decision.history);
+  meet_lower_level(now, spec, decision.history);
   for (auto& memory : decision.history.metrics) {  // The clock was set back.
     for (auto* time : {&memory.fallback_ended, &memory.learned_until, &memory.trial_since}) {
       if (*time && **time > now) *time = now;
@@ -308,6 +311,11 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   if (prediction.replicas > pipeline.replicas() && !held) {
     pipeline.clamp("forecast", prediction.replicas, prediction.detail);
   }
+  const ExpectedFloor expected =
+      keep_expected_load(now, observation.expected_load, combined.replicas, decision.history.expected_load);
+  if (expected.replicas > pipeline.replicas() && !held) {
+    pipeline.clamp("expectedLoad", expected.replicas, expected.detail);
+  }
   if (combined.missing > 0 && pipeline.replicas() < current && !held) {
     pipeline.clamp("missingMetrics", current,
                    "missing metrics: " + missing_metrics(signals));
@@ -320,11 +328,14 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
       record(now, current, pipeline.replicas(), spec, decision.history.recommendations);
   const bool may_be_zero = keep_idle(now, spec, signals, decision.history);
   decision.in_burst = keep_burst(now, spec, observation, pipeline.replicas(), decision.history);
+  const Bounds bounds = bounds_of(spec, observation);
   if (!held) {
     apply_behavior(now, spec, observation, decision.in_burst, decision, pipeline);
-    apply_bounds(now, spec, observation, may_be_zero, decision.in_burst, pipeline);
+    apply_bounds(now, spec, observation, bounds, may_be_zero, decision.in_burst, pipeline);
   }
   decision.replicas = pipeline.replicas();
+  keep_brownout(now, spec, observation, signals, decision.replicas, held ? decision.replicas : bounds.max,
+                decision.history.brownout);
 
   const int change = spec.paused || spec.dry_run ? 0 : decision.replicas - current;
   record_event(now, change, spec.behavior, decision.history.scale_events);
@@ -336,6 +347,9 @@ Decision decide(WallTime now, const api::ScalableAppSpec& spec, const Observatio
   if (decision.reason == "PartialMetrics" && combined.only_waiting)
     decision.reason = "WaitingForPods";
   add_conditions(spec, combined, signals, prediction, decision);
+  if (!observation.expected_load.empty()) {
+    decision.conditions.push_back(expected_load_condition(expected, bounds.max));
+  }
   decision.message = sentence(spec, decision, signals);
   return decision;
 }

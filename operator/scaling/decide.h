@@ -5,6 +5,7 @@
 // its name in Decision::clamps:
 //   metrics         every metric proposes a count, the highest wins (signal.h, combine.h)
 //   forecast        up to what the load expected by the time a pod would be warm needs (warm_up.h)
+//   expectedLoad    up to what somebody expects to be needed (expected_load.h)
 //   missingMetrics  with any metric missing the result is not under the current count
 //   override        spec.replicas.override within [1, max] ends the pipeline, until overrideUntil
 //   stabilization   down only to the highest recommendation of the scaleDown window, up only to the
@@ -19,6 +20,8 @@
 //                   then at once
 //   minReplicas, maxReplicas, scheduledMin, scheduledMax   always hold, whatever came before
 //
+// What no count can mend, a degrade level may (brownout.h): it is kept in Decision::history.
+//
 // Decision::reason is one of:
 //   MetricAboveTarget   up to what the metrics need
 //   Burst               the same, in a burst
@@ -29,9 +32,9 @@
 //   MetricsUnavailable  no metric has a value
 //   WaitingForPods      no pod serves yet, so nothing can be measured
 // or, if a step changed the number, the last one's:
-//   Forecast, PartialMetrics (or WaitingForPods), ManualOverride, Stabilizing, Restarted, Burst,
-//   Recovering, LimitedByPolicy, RolloutHold, WaitingForIdle, Idle, AtMinReplicas, AtMaxReplicas,
-//   Scheduled
+//   Forecast, ExpectedLoad, PartialMetrics (or WaitingForPods), ManualOverride, Stabilizing, Restarted,
+//   Burst, Recovering, LimitedByPolicy, RolloutHold, WaitingForIdle, Idle, AtMinReplicas,
+//   AtMaxReplicas, Scheduled
 //
 // Where this is stricter than HPA v2: the history outlives a restart, and a restarted operator does
 // not scale down before it has seen enough; while metrics are missing the current count is recorded
@@ -75,7 +78,8 @@ struct Decision {
   std::vector<std::string> clamps;
   std::vector<Outlier> outliers;  // By pod name.
   // ScalingActive, ScalingLimited, MetricsAvailable; with a built-in Latency LatencyNotCapacityBound
-  // and PodOutliers, with prediction PredictionActive, with min 0 ScaledToZero. Times and generation
+  // and PodOutliers, with prediction PredictionActive, with min 0 ScaledToZero, with brownout Brownout,
+  // with an expected load ExpectedLoad. Times and generation
   // are left to the caller.
   std::vector<api::Condition> conditions;
   // To be passed to the next decide(). With paused or dry_run it holds no event of this decision,

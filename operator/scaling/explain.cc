@@ -72,6 +72,7 @@ void append_needs(std::string& text, const Decision& decision, std::span<const S
 bool is_bound(const Step& step) {
   return step.name == "minReplicas" || step.name == "maxReplicas" || step.name == "override" ||
          step.name == "scheduledMin" || step.name == "scheduledMax" || step.name == "forecast" ||
+         step.name == "expectedLoad" ||
          step.name == "scaleToZero";
 }
 

@@ -94,7 +94,10 @@ struct Observation {
   std::vector<MetricReading> readings;
   std::vector<Forecast> forecasts;
   std::vector<ActiveSchedule> schedules;
+  std::string expected_load;  // The text of api::kExpectLoadAnnotation; empty: none.
   bool rollout_in_flight = false;
+  // Since when the API server refuses pods that are wanted (a quota, say).
+  std::optional<WallTime> pods_refused_since;
   std::string revision;  // That was last rolled out completely; empty: not known.
   // When this process began to observe the app. Unset: for as long as the history reaches back.
   std::optional<WallTime> observing_since;

@@ -76,6 +76,9 @@ api::ScalableAppSpec random_app(Random& random) {
 // What goes beyond HPA. Of these only a burst may pass over a policy.
 void add_features(Random& random, api::ScalableAppSpec& spec) {
   if (random.chance(0.3)) spec.burst = api::Burst{random.integer(110, 400), random.integer(1, 120)};
+  if (random.chance(0.3)) {
+    spec.brownout = api::Brownout{random.integer(1, 9), random.integer(1, 60), random.integer(1, 60)};
+  }
   if (random.chance(0.3)) spec.min_replicas = 0;
   spec.idle_seconds = random.integer(0, 300);
   if (random.chance(0.5)) spec.prediction = api::Prediction{15, random.integer(1, 100)};
@@ -250,6 +253,12 @@ api::ScalingHistory random_history(Random& random, const api::ScalableAppSpec& s
   }
   if (random.chance(0.2)) history.burst_over = time();
   if (random.chance(0.2)) history.idle_since = time();
+  history.brownout.level = random.integer(0, 3);
+  history.brownout.relapses = random.integer(0, 8);
+  for (auto* when : {&history.brownout.since, &history.brownout.missed_since, &history.brownout.room_since,
+                     &history.brownout.lowered_at}) {
+    if (random.chance(0.3)) *when = time();
+  }
   return history;
 }
 
@@ -288,7 +297,8 @@ void shift(api::ScalingHistory& history, seconds by) {
       shift(*time, by);
     }
   }
-  for (auto* time : {&history.burst_over, &history.idle_since, &history.warm_up_seen}) {
+  for (auto* time : {&history.burst_over, &history.idle_since, &history.warm_up_seen, &history.brownout.since,
+                     &history.brownout.missed_since, &history.brownout.room_since, &history.brownout.lowered_at}) {
     shift(*time, by);
   }
 }

@@ -67,6 +67,8 @@ Json encode(const Observation& observation) {
   put_if(object, "rolloutInFlight", observation.rollout_in_flight);
   if (!observation.revision.empty()) object["revision"] = observation.revision;
   put(object, "observingSince", observation.observing_since);
+  put(object, "podsRefusedSince", observation.pods_refused_since);
+  if (!observation.expected_load.empty()) object["expectedLoad"] = observation.expected_load;
   object["pods"] = Json::array();
   for (const PodState& pod : observation.pods) object["pods"].push_back(encode(pod));
   object["readings"] = Json::array();
@@ -107,7 +109,8 @@ std::string text_of_range(const Range& range) {
 // The members of a record that tell of the decision: render_record writes them, nobody reads them.
 constexpr const char* kWhatCameOfIt[] = {"from",        "to",          "reason", "message", "paused",
                                          "dryRun",      "rolloutInFlight", "minReplicas", "maxReplicas",
-                                         "pods",        "metrics",     "steps",  "clamps",  "outliers"};
+                                         "pods",        "metrics",     "steps",  "clamps",  "outliers",
+                                         "degradeLevel"};
 
 // One object of the record. Absent members leave what is there; the first thing that is wrong is
 // kept in `error`, by its path. What was never asked for is unknown: see end().
@@ -273,6 +276,8 @@ Observation decode_observation(Reader& read) {
   read.read("rolloutInFlight", observation.rollout_in_flight);
   read.read("revision", observation.revision);
   read.read("observingSince", observation.observing_since);
+  read.read("podsRefusedSince", observation.pods_refused_since);
+  read.read("expectedLoad", observation.expected_load);
   read.each("pods", [&](Reader& pod) { observation.pods.push_back(decode_pod(pod)); });
   read.each("readings", [&](Reader& reading) { observation.readings.push_back(decode_reading(reading)); });
   read.each("forecasts", [&](Reader& entry) {
@@ -323,6 +328,15 @@ void check_history(Reader& read) {
   for (const char* name : {"burstOver", "idleSince", "warmUpSeen"}) read.read(name, time);
   read.read("revision", text);
   read.read("warmUpSeconds", number, kAny);
+  read.object("expectedLoad", [&](Reader& expected) {
+    for (const char* name : {"replicas", "needed"}) expected.read(name, count);
+    expected.read("asked", text);
+  });
+  read.object("brownout", [&](Reader& brownout) {
+    for (const char* name : {"level", "relapses"}) brownout.read(name, count);
+    for (const char* name : {"since", "missedSince", "roomSince", "loweredAt"}) brownout.read(name, time);
+    for (const char* name : {"reason", "why"}) brownout.read(name, text);
+  });
 }
 
 }  // namespace
@@ -371,6 +385,10 @@ std::string render_record(WallTime now, const api::ScalableApp& app, const Obser
   record["metrics"] = std::move(metrics);
   record["steps"] = std::move(steps);
   record["clamps"] = decision.clamps;
+  if (app.spec.brownout) {
+    const api::BrownoutMemory& brownout = decision.history.brownout;
+    record["degradeLevel"] = {{"level", brownout.level}, {"of", app.spec.brownout->max_level}, {"why", brownout.why}};
+  }
   if (!decision.outliers.empty()) {
     Json& outliers = record["outliers"] = Json::array();
     for (const Outlier& outlier : decision.outliers) {

@@ -187,6 +187,9 @@ TEST(Record, NumbersThatCannotBeAreRefused) {
 TEST(Record, IsReadWhateverTheHistoryAndTheReadingsHold) {
   api::ScalingHistory history{.burst_over = kNow, .idle_since = kNow, .warm_up_seconds = 7.5, .warm_up_seen = kNow};
   history.recommendations = {{.replicas = 3, .from = kNow - seconds{5}, .until = kNow}};
+  history.brownout = {.level = 1, .since = kNow, .reason = "AtMaxReplicas", .why = "full", .missed_since = kNow,
+                      .room_since = kNow, .lowered_at = kNow, .relapses = 2};
+  history.expected_load = {.asked = "much", .replicas = 1, .needed = 2};
   history.scale_events = {{.change = -2, .time = kNow}};
   history.metrics = {{.name = "m", .missing_since = kNow, .fallback_ended = kNow, .learned_until = kNow,
                       .service_seconds = 0.1, .quantile_seconds = 0.2, .servers = 3, .proven_rate = 4,
@@ -197,9 +200,12 @@ TEST(Record, IsReadWhateverTheHistoryAndTheReadingsHold) {
   observation.readings[2].per_pod["x"] = -0.5;
   observation.readings[2].completions_per_second = -1;
   observation.rollout_in_flight = true;
+  observation.pods_refused_since = kNow;
+  observation.expected_load = "300% until 2027-01-15T09:00:00Z";
   api::ScalableApp object;
   object.metadata.name = "web";
   object.spec = app({test::latency()});
+  object.spec.brownout = api::Brownout{};
   object.spec.paused = object.spec.dry_run = true;
   Decision decision = decide(kNow, object.spec, observation, history);
   decision.outliers = {{.pod = "x", .why = "slow", .eject = true}};

@@ -33,7 +33,7 @@ check "what was learned is kept to the last digit" "$(kubectl -n crd-test patch 
 measured='"bounds":[0.005,0.30000000000000004],"measuredAt":"2026-01-31T12:00:00.001000Z","updated":{"buckets":[0,213.5,0],"busySeconds":0.3333333333333333}'
 check "what was measured of a rollout too" "$(kubectl -n crd-test patch sapp web --subresource=status --type=merge -p '{"status":{"rollout":{"phase":"Paused","weight":25,"analysis":{'"$measured"'}}}}' >/dev/null; kubectl get --raw /apis/scalableapp.io/v1alpha1/namespaces/crd-test/scalableapps/web)" "$measured"
 check "columns are printed" "$(kubectl -n crd-test get sapp)" "MIN   MAX   DESIRED"
-check "the phase and the weight of a rollout among them" "$(kubectl -n crd-test get sapp web -o wide | tr -s ' ')" "PHASE WEIGHT REASON"
+check "the phase and the weight of a rollout among them" "$(kubectl -n crd-test get sapp web -o wide | tr -s ' ')" "PHASE WEIGHT DEGRADE REASON"
 check "as the status has them" "$(kubectl -n crd-test get sapp web -o wide | tr -s ' ')" "Paused 25"
 check "every field is described" "$(kubectl explain scalableapp.spec.behavior.scaleUp.policies 2>&1)" "How much may change in a period"
 exit $failed

@@ -122,6 +122,20 @@ check "not beyond the bounds" "$(app scale web --hold 11)" "--hold=11: must be f
 check "scale releases" "$(app scale web --release)" "web released"
 check "release removes what holds" "override=$(field .spec.replicas.override | tr -d 0)." "override=."
 
+check "expect says so" "$(app expect web 200% --for 30m)" "web expects 200% until 20"
+check "and sets the annotation" "$(field '.metadata.annotations.scalableapp\.io/expect-load')" "200% until 20"
+check "a count as well" "$(app expect web 8; field '.metadata.annotations.scalableapp\.io/expect-load')" "8 replicas until 20"
+check "but not over the maximum" "$(app expect web 11)" "AMOUNT 11: must be at most spec.replicas.max, 10"
+check "who waits is told how far it is" "$(app expect web 8 --wait --timeout 10ms; echo "rc=$?")" "not ready after 10ms: the operator has not seen it yet
+rc=1"
+asked=$(field '.metadata.annotations.scalableapp\.io/expect-load')
+kubectl -n steering patch scalableapp web --subresource=status --type=merge \
+  -p "{\"status\":{\"readyReplicas\":8,\"history\":{\"expectedLoad\":{\"asked\":\"$asked\",\"replicas\":8,\"needed\":2}}}}" >/dev/null
+check "the wait's line is what the status tells" "$(app status web)" "8 ready"
+check "expect is taken back" "$(app expect web --clear)" "web expects no load any more"
+check "and the annotation is gone" "expect=$(field '.metadata.annotations.scalableapp\.io/expect-load')." "expect=."
+check "there is nothing to take back twice" "$(app expect web --clear; echo "rc=$?")" "rc=1"
+
 check "restart says so" "$(app restart web)" "scalableapp.scalableapp.io/web restarted"
 check "restart changes the template" "$(field '.spec.template.metadata.annotations.kubectl\.kubernetes\.io/restartedAt')" 20
 set_status "$healthy"

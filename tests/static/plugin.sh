@@ -39,7 +39,7 @@ printf 'kind: ScalableApp\napiVersion: scalableapp.io/v1alpha1\nmetadata: {name:
 
 says "the overview names the commands" 0 "simulate" --help
 says "the version is told" 0 "kubectl-scalableapp 0." version
-steering="promote abort retry pause resume restart undo scale"
+steering="promote abort retry pause resume restart undo scale expect"
 for command in status history $steering adopt release simulate backtest tune explain decide; do
   says "$command has help with its usage" 0 "kubectl scalableapp $command" "$command" --help
   says "$command refuses a flag that is none" 2 "--colour: no such flag of $command; must be one of --" "$command" --colour=red
@@ -55,6 +55,10 @@ done
 says "scale needs to be told what" 2 "exactly one of --hold=COUNT and --release must be given" scale web
 says "and not both" 2 "exactly one of --hold=COUNT and --release must be given" scale web --hold=3 --release
 says "a count that is none is refused" 2 "--hold=0: must be a whole number from 1" scale web --hold=0
+says "expect needs to be told what" 2 "exactly one of AMOUNT, such as 200% or 8, and --clear must be given" expect web
+says "and not both as well" 2 "exactly one of AMOUNT, such as 200% or 8, and --clear must be given" expect web 200% --clear
+says "an amount that is none is refused" 2 "AMOUNT 2x: must be a percentage" expect web 2x
+says "a third argument is too much" 2 "now: expect takes one NAME and one AMOUNT only" expect web 200% now
 says "a timeout without --wait is refused" 2 "--timeout: only with --wait" status web --timeout=5m
 says "JSON is not drawn again and again" 2 "--output=json: not with --watch or --wait" status web -w -o json
 says "a dry run on the server is not offered" 2 "--dry-run=server: must be one of none, client" pause web --dry-run=server
