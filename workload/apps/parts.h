@@ -11,6 +11,7 @@ namespace scalableapp::workload {
 
 class Cache;
 class Database;
+class JobIntake;
 
 struct AppParts {
   prometheus::Registry& registry;
@@ -18,6 +19,7 @@ struct AppParts {
   Database* database = nullptr;  // Null without --shards.
   std::string region = {};       // Empty: not one of several.
   int session_ttl_seconds = 3600;
+  JobIntake* jobs = nullptr;     // Takes jobs for the workers.
   std::string queue = "jobs";    // That POST /jobs fills.
 };
 

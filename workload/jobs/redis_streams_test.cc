@@ -41,7 +41,9 @@ class RedisStreamsTest : public ::testing::Test {
     ASSERT_TRUE(queue_->put({id, payload, kSomeTime}).value());
   }
   ClaimedJob claim(const std::string& consumer = "worker") { return queue_->claim(consumer, kNoWait).value().value(); }
-  bool is_empty(const std::string& consumer = "worker") { return !queue_->claim(consumer, kNoWait).value().has_value(); }
+  bool is_empty(const std::string& consumer = "worker") {
+    return !queue_->claim(consumer, kNoWait).value().has_value();
+  }
   Backlog backlog() { return queue_->backlog().value(); }
   RedisReply run(const RedisConnection::Command& command) { return connection_->run_once({command}).value(); }
 
@@ -171,7 +173,8 @@ TEST_F(RedisStreamsTest, TheJobsOfADeadConsumerAreClaimedByTheLiving) {
 TEST_F(RedisStreamsTest, AConsumerThatRenewsKeepsItsJob) {
   put("a");
   const auto job = claim();
-  run({"XCLAIM", "jobs", "workers", "worker", "0", job.handle.substr(0, job.handle.find(' ')), "IDLE", "61000", "JUSTID"});
+  run({"XCLAIM", "jobs", "workers", "worker", "0", job.handle.substr(0, job.handle.find(' ')), "IDLE", "61000",
+       "JUSTID"});
   EXPECT_EQ(backlog().in_work, 0);
   EXPECT_GE(backlog().oldest_age_seconds, 61) << "nobody has worked on it for so long";
   ASSERT_TRUE(queue_->renew("worker"));

@@ -11,7 +11,7 @@ FlagSet service_flags(ServiceOptions& options) {
   flags.number(options.io_threads, "io-threads", "Threads that talk to clients.", 1, 4);
   flags.text(options.redis, "redis", "Where Redis is, HOST:PORT.");
   flags.number(options.redis_connections, "redis-connections", "Connections to Redis.", 1, 64);
-  flags.word(options.queue, "queue", "Redis list that POST /jobs fills.");
+  add_intake_flags(flags, options.jobs);
   flags.number(options.session_ttl_seconds, "session-ttl-seconds",
                "Life of a session after its last use.", 1, 86'400 * 30);
   flags.number(options.cpu_ms, "cpu-ms", "CPU time of one GET /work in ms.", 0, 10'000);

@@ -5,6 +5,7 @@
 
 #include "operator/base/time.h"
 #include "workload/common/flags.h"
+#include "workload/jobs/intake.h"
 
 namespace scalableapp::workload {
 
@@ -15,7 +16,7 @@ struct ServiceOptions {
   int io_threads = 1;
   std::string redis = "127.0.0.1:6379";
   int redis_connections = 2;
-  std::string queue = "jobs";
+  IntakeOptions jobs;
   int session_ttl_seconds = 3600;
 
   double cpu_ms = 3;

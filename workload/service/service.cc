@@ -19,9 +19,9 @@
 #include "workload/common/burn.h"
 #include "workload/common/http_server.h"
 #include "workload/common/instant.h"
-#include "workload/common/job_queue.h"
 #include "workload/common/redis.h"
 #include "workload/common/work_pool.h"
+#include "workload/jobs/intake.h"
 #include "workload/service/family_runner.h"
 #include "workload/service/service_metrics.h"
 
@@ -47,7 +47,7 @@ class RunningService final : public Service {
       : options_(options),
         redis_{.server = redis},
         started_(instant_now()),
-        metrics_(options.version_label, options.queue) {
+        metrics_(options.version_label) {
     probe_connection_ = std::make_unique<RedisConnection>(redis_);
   }
 
@@ -58,15 +58,20 @@ class RunningService final : public Service {
     admin_.reset();
     work_.reset();
     families_.reset();
+    jobs_.reset();
     server_.reset();
   }
 
   Result<void> open() {
     work_ = std::make_unique<WorkPool>(static_cast<std::size_t>(options_.concurrency),
                                        static_cast<std::size_t>(options_.max_queue));
+    auto jobs = JobIntake::start(options_.jobs, redis_, metrics_.registry());
+    if (!jobs) return tl::unexpected(jobs.error());
+    jobs_ = std::move(*jobs);
     AppParts parts{.registry = metrics_.registry(),
                    .session_ttl_seconds = options_.session_ttl_seconds,
-                   .queue = options_.queue};
+                   .jobs = jobs_.get(),
+                   .queue = options_.jobs.queue};
     std::vector<std::unique_ptr<RouteFamily>> families;
     families.push_back(make_sessions(parts));
     families.push_back(make_jobs(parts));
@@ -220,12 +225,11 @@ class RunningService final : public Service {
   }
 
   void probe_redis(const std::stop_token& stop) {
-    JobQueue queue(*probe_connection_, options_.queue);
     do {
-      const auto length = queue.length();
-      jobs_waiting_ = length ? *length : kUnknown;
-      if (length) redis_was_reached_ = true;
-      if (!length) redis_failed(length.error());
+      const auto pong = probe_connection_->run_twice_at_most({"PING"});
+      redis_up_ = pong.has_value();
+      if (pong) redis_was_reached_ = true;
+      if (!pong) redis_failed(pong.error());
     } while (sleep_for(clock_, redis_was_reached_ ? milliseconds(1000) : milliseconds(100), stop));
   }
 
@@ -258,16 +262,12 @@ class RunningService final : public Service {
   }
 
   ServiceGauges gauges() const {
-    const long long waiting = jobs_waiting_;
     return {.in_flight = static_cast<double>(server_->in_flight()),
             .queued = static_cast<double>(work_->queued()),
             .warmup_progress = warmup_progress(),
             .draining = draining_,
-            .redis_up = waiting != kUnknown,
-            .jobs_waiting = waiting == kUnknown ? std::nullopt : std::optional(waiting)};
+            .redis_up = redis_up_};
   }
-
-  static constexpr long long kUnknown = -1;
 
   const ServiceOptions options_;
   const RedisOptions redis_;
@@ -278,10 +278,11 @@ class RunningService final : public Service {
   std::unique_ptr<RedisConnection> probe_connection_;
   std::atomic<bool> draining_ = false;
   std::atomic<bool> redis_was_reached_ = false;
-  std::atomic<long long> jobs_waiting_ = kUnknown;
+  std::atomic<bool> redis_up_ = false;
   std::mutex log_mutex_;  // Guards the next.
   Instant next_redis_log_{};
   std::unique_ptr<WorkPool> work_;
+  std::unique_ptr<JobIntake> jobs_;  // Used by the families.
   std::unique_ptr<FamilyRunner> families_;
   std::unique_ptr<HttpServer> admin_;
   std::unique_ptr<HttpServer> server_;

@@ -1,0 +1,125 @@
+#include "workload/jobs/intake.h"
+
+#include <fmt/format.h>
+#include <prometheus/counter.h>
+#include <prometheus/registry.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "operator/platform/clock.h"
+#include "workload/common/instant.h"
+#include "workload/jobs/age_gate.h"
+#include "workload/jobs/queue_metrics.h"
+
+namespace scalableapp::workload {
+namespace {
+
+constexpr std::size_t kMaxQueues = 16;
+// An age gate lags by this at most; a hundred pods ask a Redis 200 times a second for each queue.
+constexpr milliseconds kLookInterval{500};
+
+Result<std::vector<std::string>> queues_of(const IntakeOptions& options) {
+  std::vector<std::string> queues = {options.queue};
+  const auto& list = options.more_queues;
+  for (std::size_t from = 0; !list.empty() && from <= list.size();) {
+    const auto comma = std::min(list.find(',', from), list.size());
+    auto name = list.substr(from, comma - from);
+    from = comma + 1;
+    if (name.empty()) return fail(ErrorCode::kInvalid, fmt::format("--job-queues={}: must be names, A,B,C", list));
+    if (std::ranges::find(queues, name) == queues.end()) queues.push_back(std::move(name));
+  }
+  if (queues.size() > kMaxQueues) {
+    return fail(ErrorCode::kInvalid, fmt::format("--job-queues={}: must be at most {} queues", list, kMaxQueues - 1));
+  }
+  return queues;
+}
+
+class RunningIntake final : public JobIntake {
+ public:
+  RunningIntake(const IntakeOptions& options, const RedisOptions& redis, prometheus::Registry& registry,
+                const std::vector<std::string>& queues)
+      : options_(options), redis_(redis), metrics_(registry) {
+    auto& accepted =
+        prometheus::BuildCounter().Name("jobs_accepted_total").Help("Jobs put into the queue.").Register(registry);
+    auto& shed = prometheus::BuildCounter()
+                     .Name("jobs_shed_total")
+                     .Help("Jobs refused because the queue was too old or too long.")
+                     .Register(registry);
+    for (const auto& queue : queues) {
+      queues_.try_emplace(queue, AgeGate(options.max_queue_age_seconds), accepted.Add({{"queue", queue}}),
+                          shed.Add({{"queue", queue}}));
+    }
+    watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+  }
+
+  Result<bool> put(RedisConnection& redis, const std::string& name, const Job& job) override {
+    const auto found = queues_.find(name);
+    if (found == queues_.end()) return fail(ErrorCode::kNotFound, "no such queue; --job-queues names those there are");
+    auto& queue = found->second;
+    if (const auto wait = retry_after(queue)) {
+      queue.shed.Increment();
+      return tl::unexpected(Error{ErrorCode::kTooManyRequests, fmt::format("queue {} is behind", name), *wait});
+    }
+    const auto put = open_queue(options_.transport, redis, name)->put(job);
+    if (put && *put) queue.accepted.Increment();
+    if (!put && put.error().code == ErrorCode::kTooManyRequests) queue.shed.Increment();
+    return put;
+  }
+
+ private:
+  struct Queue {
+    Queue(AgeGate initial, prometheus::Counter& accepted_total, prometheus::Counter& shed_total)
+        : gate(initial), accepted(accepted_total), shed(shed_total) {}
+    AgeGate gate;  // Under mutex_.
+    prometheus::Counter& accepted;
+    prometheus::Counter& shed;
+  };
+
+  std::optional<seconds> retry_after(const Queue& queue) {
+    const std::lock_guard lock(mutex_);
+    return queue.gate.retry_after(instant_now());
+  }
+
+  void watch(const std::stop_token& stop) {
+    RedisConnection connection(redis_);
+    do {
+      for (auto& [name, queue] : queues_) {
+        const auto backlog = open_queue(options_.transport, connection, name)->backlog();
+        metrics_.show(name, backlog ? std::optional(*backlog) : std::nullopt);
+        if (!backlog) continue;
+        const std::lock_guard lock(mutex_);
+        queue.gate.look(instant_now(), *backlog);
+      }
+    } while (sleep_for(clock_, kLookInterval, stop));
+  }
+
+  const IntakeOptions options_;
+  const RedisOptions redis_;
+  const SystemClock clock_;
+  QueueMetrics metrics_;
+  std::mutex mutex_;
+  std::map<std::string, Queue> queues_;  // The set of them never changes.
+  std::jthread watcher_;                 // Last: uses all of the above.
+};
+
+}  // namespace
+
+void add_intake_flags(FlagSet& flags, IntakeOptions& options) {
+  flags.word(options.queue, "queue", "Queue that POST /jobs fills.");
+  flags.text(options.more_queues, "job-queues", "Queues that POST /jobs/QUEUE may fill besides, A,B,C.");
+  flags.number(options.max_queue_age_seconds, "max-queue-age-seconds",
+               "Sheds jobs with 429 while the first of their queue has waited for longer; 0: never.", 0, 86'400);
+  add_transport_flags(flags, options.transport);
+}
+
+Result<std::unique_ptr<JobIntake>> JobIntake::start(const IntakeOptions& options, const RedisOptions& redis,
+                                                    prometheus::Registry& registry) {
+  const auto queues = queues_of(options);
+  if (!queues) return tl::unexpected(queues.error());
+  return std::make_unique<RunningIntake>(options, redis, registry, *queues);
+}
+
+}  // namespace scalableapp::workload
