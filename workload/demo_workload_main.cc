@@ -12,9 +12,12 @@
 #include <vector>
 
 #include "operator/platform/log.h"
+#include "workload/apps/handlers.h"
 #include "workload/common/stop.h"
+#include "workload/database/schema.h"
 #include "workload/jobs/audit.h"
 #include "workload/load/load.h"
+#include "workload/region/replicator.h"
 #include "workload/service/service.h"
 #include "workload/worker/worker.h"
 
@@ -29,6 +32,9 @@ Commands:
   worker      Work off the jobs in Redis
   load        Offer load to an HTTP server in an open loop and report what came of it
   audit       Say, job by job, whether a chain of queues has lost or doubled one
+  replicator  Bring other regions' changes into this one
+  evacuate    Tell a region to take no traffic
+  migrate     Put the tables onto the database's primaries, and rows to begin with
 
 Usage:
   demo-workload COMMAND [flags]
@@ -107,7 +113,7 @@ int main_of(const std::vector<std::string>& arguments) {
     WorkerOptions options;
     return run(command, "Works off the jobs in Redis; none is lost when it stops or dies.",
                worker_flags(options), rest,
-               [&](const std::stop_token& stop) { return run_worker(options, plain_handlers(), stop); });
+               [&](const std::stop_token& stop) { return run_worker(options, story_handlers, stop); });
   }
   if (command == "load") {
     LoadOptions options;
@@ -118,8 +124,27 @@ int main_of(const std::vector<std::string>& arguments) {
   }
   if (command == "audit") {
     AuditOptions options;
-    return run(command, "Compares what was put into queues with what became of it, job by job; 1 if one is lost or doubled.",
+    return run(command,
+               "Compares what was put into queues with what became of it, job by job; 1 if one is lost or doubled.",
                audit_flags(options), rest, [&](const std::stop_token&) { return run_audit(options); });
+  }
+  if (command == "replicator") {
+    ReplicatorOptions options;
+    return run(command, "Brings other regions' changes into this one; none is missed, none counts twice.",
+               replicator_flags(options), rest,
+               [&](const std::stop_token& stop) { return run_replicator(options, stop); });
+  }
+  if (command == "evacuate") {
+    EvacuationOptions options;
+    return run(command, "Tells a region to take no traffic, until it is told to take it again.",
+               evacuation_flags(options), rest,
+               [&](const std::stop_token&) { return run_evacuation(options); });
+  }
+  if (command == "migrate") {
+    MigrateOptions options;
+    return run(command, "Puts the tables onto the database's primaries, and rows to begin with.",
+               migrate_flags(options), rest,
+               [&](const std::stop_token& stop) { return run_migrate(options, stop); });
   }
   fmt::print(stderr, "demo-workload: {}: no such command; --help lists them\n", command);
   return 2;

@@ -23,6 +23,7 @@ class Jobs final : public RouteFamily {
 
  private:
   Result<HttpResponse> accept(Call& call, const std::string& queue) {
+    if (!intake_.is_open(queue)) return fail(ErrorCode::kNotFound, "no such queue; --job-queues names those there are");
     std::string id(call.request.header("Idempotency-Key"));
     if (id.size() > kMaxJobIdBytes) {
       return fail(ErrorCode::kInvalid, fmt::format("Idempotency-Key must have at most {} characters", kMaxJobIdBytes));

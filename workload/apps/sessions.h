@@ -1,8 +1,8 @@
 // POST /login and GET /session: sessions in Redis, so any pod can serve any client, and a pod that goes takes none with
-// it.
+// it; in the process if told so, to see what that costs.
 //
 //   POST /login    ?user=NAME: a new session, its id as cookie and as JSON
-//   GET  /session  the session of the cookie `session` or the header X-Session; 401 if Redis does not know it; starts an
+//   GET  /session  the session of the cookie `session` or the header X-Session; 401 if it is not known; starts an
 //                  anonymous one for a client that sends none
 #pragma once
 

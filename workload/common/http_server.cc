@@ -66,6 +66,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(tcp::socket socket, std::shared_ptr<Shared> shared)
       : stream_(std::move(socket)), shared_(std::move(shared)) {
     ++shared_->connections;
+    error_code gone;
+    const auto peer = stream_.socket().remote_endpoint(gone);
+    if (!gone) peer_ = peer.address().to_string();
   }
   ~Connection() {
     answered();
@@ -105,7 +108,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     version_ = message.version();
     ++shared_->in_flight;
     is_in_flight_ = true;
-    shared_->handler(to_request(std::move(message)),
+    auto request = to_request(std::move(message));
+    request.peer = peer_;
+    shared_->handler(std::move(request),
                      [self = shared_from_this()](HttpResponse response) {
                        asio::dispatch(self->stream_.get_executor(),
                                       [self, response = std::move(response)]() mutable {
@@ -153,6 +158,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   beast::tcp_stream stream_;
   std::shared_ptr<Shared> shared_;
+  std::string peer_;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> response_;

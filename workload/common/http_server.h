@@ -23,6 +23,7 @@ struct HttpRequest {
   std::map<std::string, std::string> query;  // Percent-decoded; the last of equal names wins.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::string peer;  // The address at the other end of the connection: a proxy's, behind one.
 
   // Value of the header, names compared without case; empty if there is none.
   std::string_view header(std::string_view name) const;

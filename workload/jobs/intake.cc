@@ -41,57 +41,88 @@ class RunningIntake final : public JobIntake {
  public:
   RunningIntake(const IntakeOptions& options, const RedisOptions& redis, prometheus::Registry& registry,
                 const std::vector<std::string>& queues)
-      : options_(options), redis_(redis), metrics_(registry) {
-    auto& accepted =
-        prometheus::BuildCounter().Name("jobs_accepted_total").Help("Jobs put into the queue.").Register(registry);
-    auto& shed = prometheus::BuildCounter()
-                     .Name("jobs_shed_total")
-                     .Help("Jobs refused because the queue was too old or too long.")
-                     .Register(registry);
-    for (const auto& queue : queues) {
-      queues_.try_emplace(queue, AgeGate(options.max_queue_age_seconds), accepted.Add({{"queue", queue}}),
-                          shed.Add({{"queue", queue}}));
-    }
+      : options_(options),
+        redis_(redis),
+        metrics_(registry),
+        accepted_(
+            prometheus::BuildCounter().Name("jobs_accepted_total").Help("Jobs put into the queue.").Register(registry)),
+        shed_(prometheus::BuildCounter()
+                  .Name("jobs_shed_total")
+                  .Help("Jobs refused because the queue was too old or too long.")
+                  .Register(registry)) {
+    for (const auto& queue : queues) add(queue, true);
     watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   }
 
-  Result<bool> put(RedisConnection& redis, const std::string& name, const Job& job) override {
+  void add_queue(const std::string& queue) override { add(queue, false); }
+
+  bool is_open(const std::string& name) const override {
+    const std::lock_guard lock(mutex_);
     const auto found = queues_.find(name);
-    if (found == queues_.end()) return fail(ErrorCode::kNotFound, "no such queue; --job-queues names those there are");
-    auto& queue = found->second;
-    if (const auto wait = retry_after(queue)) {
-      queue.shed.Increment();
-      return tl::unexpected(Error{ErrorCode::kTooManyRequests, fmt::format("queue {} is behind", name), *wait});
-    }
+    return found != queues_.end() && found->second.is_open;
+  }
+
+  Result<void> admits(const std::string& name) override {
+    auto queue = find(name);
+    if (!queue) return tl::unexpected(queue.error());
+    return admits(name, **queue);
+  }
+
+  Result<bool> put(RedisConnection& redis, const std::string& name, const Job& job) override {
+    const auto queue = find(name);
+    if (!queue) return tl::unexpected(queue.error());
+    if (auto admitted = admits(name, **queue); !admitted) return tl::unexpected(admitted.error());
     const auto put = open_queue(options_.transport, redis, name)->put(job);
-    if (put && *put) queue.accepted.Increment();
-    if (!put && put.error().code == ErrorCode::kTooManyRequests) queue.shed.Increment();
+    if (put && *put) (*queue)->accepted.Increment();
+    if (!put && put.error().code == ErrorCode::kTooManyRequests) (*queue)->shed.Increment();
     return put;
   }
 
  private:
   struct Queue {
-    Queue(AgeGate initial, prometheus::Counter& accepted_total, prometheus::Counter& shed_total)
-        : gate(initial), accepted(accepted_total), shed(shed_total) {}
     AgeGate gate;  // Under mutex_.
+    const bool is_open;
     prometheus::Counter& accepted;
     prometheus::Counter& shed;
   };
 
-  std::optional<seconds> retry_after(const Queue& queue) {
+  void add(const std::string& queue, bool is_open) {
     const std::lock_guard lock(mutex_);
-    return queue.gate.retry_after(instant_now());
+    queues_.try_emplace(queue, Queue{AgeGate(options_.max_queue_age_seconds), is_open,
+                                     accepted_.Add({{"queue", queue}}), shed_.Add({{"queue", queue}})});
+  }
+
+  Result<Queue*> find(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    const auto found = queues_.find(name);
+    if (found == queues_.end()) return fail(ErrorCode::kNotFound, "no such queue; --job-queues names those there are");
+    return &found->second;
+  }
+
+  Result<void> admits(const std::string& name, Queue& queue) {
+    const std::lock_guard lock(mutex_);
+    const auto wait = queue.gate.retry_after(instant_now());
+    if (!wait) return {};
+    queue.shed.Increment();
+    return tl::unexpected(Error{ErrorCode::kTooManyRequests, fmt::format("queue {} is behind", name), *wait});
+  }
+
+  std::vector<std::string> names() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> all;
+    for (const auto& [name, queue] : queues_) all.push_back(name);
+    return all;
   }
 
   void watch(const std::stop_token& stop) {
     RedisConnection connection(redis_);
     do {
-      for (auto& [name, queue] : queues_) {
+      for (const auto& name : names()) {
         const auto backlog = open_queue(options_.transport, connection, name)->backlog();
         metrics_.show(name, backlog ? std::optional(*backlog) : std::nullopt);
         if (!backlog) continue;
         const std::lock_guard lock(mutex_);
-        queue.gate.look(instant_now(), *backlog);
+        queues_.at(name).gate.look(instant_now(), *backlog);
       }
     } while (sleep_for(clock_, kLookInterval, stop));
   }
@@ -100,8 +131,10 @@ class RunningIntake final : public JobIntake {
   const RedisOptions redis_;
   const SystemClock clock_;
   QueueMetrics metrics_;
-  std::mutex mutex_;
-  std::map<std::string, Queue> queues_;  // The set of them never changes.
+  prometheus::Family<prometheus::Counter>& accepted_;
+  prometheus::Family<prometheus::Counter>& shed_;
+  mutable std::mutex mutex_;             // Guards the map and the gates in it.
+  std::map<std::string, Queue> queues_;  // Only grows.
   std::jthread watcher_;                 // Last: uses all of the above.
 };
 

@@ -31,6 +31,12 @@ class JobIntake {
                                                   prometheus::Registry& registry);
   virtual ~JobIntake() = default;
 
+  // One more queue, of a family's own, which clients may not name. Before the first put.
+  virtual void add_queue(const std::string& queue) = 0;
+  // Whether clients may name it.
+  virtual bool is_open(const std::string& queue) const = 0;
+  // The error of a put that would be shed now, for a caller that has other things to write first.
+  virtual Result<void> admits(const std::string& queue) = 0;
   // `redis` is the calling thread's own. False if a job of that id was put in before. kNotFound: not one of the queues.
   // kTooManyRequests, with retry_after: shed, or the queue is at its bound.
   virtual Result<bool> put(RedisConnection& redis, const std::string& queue, const Job& job) = 0;

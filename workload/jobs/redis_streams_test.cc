@@ -45,6 +45,12 @@ class RedisStreamsTest : public ::testing::Test {
     return !queue_->claim(consumer, kNoWait).value().has_value();
   }
   Backlog backlog() { return queue_->backlog().value(); }
+  // Without the age, which goes on.
+  Backlog counts() {
+    auto now = backlog();
+    now.oldest_age_seconds = 0;
+    return now;
+  }
   RedisReply run(const RedisConnection::Command& command) { return connection_->run_once({command}).value(); }
 
   std::unique_ptr<RedisServer> server_;
@@ -155,7 +161,7 @@ TEST_F(RedisStreamsTest, TheJobsOfADeadConsumerAreClaimedByTheLiving) {
   put("a");
   put("b");
   const auto lost = claim("dead");
-  EXPECT_EQ(backlog(), (Backlog{.waiting = 1, .in_work = 1, .oldest_age_seconds = backlog().oldest_age_seconds}));
+  EXPECT_EQ(counts(), (Backlog{.waiting = 1, .in_work = 1}));
   auto heir = impatient();
   EXPECT_EQ(heir.backlog().value().waiting, 2);
   const auto inherited = heir.claim("heir", kNoWait).value().value();

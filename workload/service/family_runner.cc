@@ -46,9 +46,19 @@ HttpResponse response_of(const Error& error) {
   return response;
 }
 
+// What a blocking thread has to do.
+struct FamilyRunner::Task {
+  HttpRequest request;
+  Router::Match match;
+  Protection::Place place;
+};
+
 FamilyRunner::FamilyRunner(std::vector<std::unique_ptr<RouteFamily>> families, RedisOptions redis, int threads,
-                           Events events)
-    : families_(std::move(families)), events_(std::move(events)), pool_(static_cast<std::size_t>(threads), kMaxWaiting) {
+                           Protection& protection, Hooks hooks)
+    : families_(std::move(families)),
+      protection_(protection),
+      hooks_(std::move(hooks)),
+      pool_(static_cast<std::size_t>(threads), kMaxWaiting) {
   for (const auto& family : families_) router_.add(family->routes());
   for (int index = 0; index < threads; ++index) {
     connections_.push_back(std::make_unique<RedisConnection>(redis));
@@ -63,20 +73,45 @@ void FamilyRunner::answer(HttpRequest request, std::function<void(Outcome)> fini
     refused.headers.emplace_back("Allow", match.allowed);
     return finish({match.path, std::move(refused)});
   }
-  // Both outlive the task: they are shared with it in case it is refused.
-  const auto shared = std::make_shared<std::pair<HttpRequest, Router::Match>>(std::move(request), std::move(match));
-  const bool is_taken = pool_.try_submit([this, shared, finish](std::size_t thread) {
-    auto& [taken, found] = *shared;
-    Call call{.request = taken, .tail = found.tail, .redis = *connections_[thread]};
-    auto response = found.route->serve(call);
-    if (response) return finish({found.path, std::move(*response)});
-    auto refused = response_of(response.error());
-    if (refused.status >= 500) events_.failed(response.error());
-    finish({found.path, std::move(refused)});
+  auto place = protection_.admit(match.route->priority, instant_now());
+  if (!place) return finish({match.path, shed(match.path)});
+  // Shared with the pool's task in case that is refused.
+  const auto task = std::make_shared<Task>(Task{std::move(request), std::move(match), std::move(*place)});
+  const bool is_taken = pool_.try_submit([this, task, finish](std::size_t thread) {
+    auto response = run(*task, *connections_[thread]);
+    task->place.done(outcome_of(response.status), instant_now());
+    finish({task->match.path, std::move(response)});
   });
   if (is_taken) return;
-  events_.shed(shared->second.path);
-  finish({shared->second.path, response_of({ErrorCode::kUnavailable, "overloaded", {}})});
+  task->place.done(workload::Outcome::kDropped, instant_now());
+  finish({task->match.path, shed(task->match.path)});
+}
+
+HttpResponse FamilyRunner::shed(const std::string& route) {
+  hooks_.shed(route);
+  return overloaded();
+}
+
+HttpResponse FamilyRunner::run(Task& task, RedisConnection& redis) {
+  if (protection_.waited_too_long(task.place, instant_now())) return shed(task.match.path);
+  auto rate = protection_.check_rate(task.request, redis);
+  if (!rate.allowed) {
+    auto refused = too_many_requests();
+    refused.headers.insert(refused.headers.end(), rate.headers.begin(), rate.headers.end());
+    return refused;
+  }
+  Call call{.request = task.request,
+            .tail = task.match.tail,
+            .redis = redis,
+            .degrade_level = protection_.degrade_level(instant_now())};
+  Result<HttpResponse> answered = HttpResponse{};
+  const auto begun = hooks_.before_call ? hooks_.before_call() : Result<void>{};
+  answered = begun ? task.match.route->serve(call) : tl::unexpected(begun.error());
+  HttpResponse response = answered ? std::move(*answered) : response_of(answered.error());
+  if (!answered && response.status >= 500) hooks_.failed(answered.error());
+  response.headers.insert(response.headers.end(), rate.headers.begin(), rate.headers.end());
+  if (call.degrade_level > 0) response.headers.emplace_back("X-Degrade-Level", fmt::format("{}", call.degrade_level));
+  return response;
 }
 
 std::string FamilyRunner::why_not_ready() const {

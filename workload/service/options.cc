@@ -10,10 +10,13 @@ FlagSet service_flags(ServiceOptions& options) {
                "Port of /metrics, /livez, /readyz and /healthz; 0: any.", 0, 65535);
   flags.number(options.io_threads, "io-threads", "Threads that talk to clients.", 1, 4);
   flags.text(options.redis, "redis", "Where Redis is, HOST:PORT.");
-  flags.number(options.redis_connections, "redis-connections", "Connections to Redis.", 1, 64);
+  flags.number(options.redis_connections, "redis-connections",
+               "Connections to Redis, and requests that may wait for it at once.", 1, 64);
   add_intake_flags(flags, options.jobs);
   flags.number(options.session_ttl_seconds, "session-ttl-seconds",
                "Life of a session after its last use.", 1, 86'400 * 30);
+  flags.choice(options.session_store, "session-store", "redis, or process, which loses them with the pod.",
+               {"redis", "process"});
   flags.number(options.cpu_ms, "cpu-ms", "CPU time of one GET /work in ms.", 0, 10'000);
   flags.number(options.wait_ms, "wait-ms",
                "Wait of one GET /work in ms, which stands for a downstream call.", 0, 10'000);
@@ -28,6 +31,22 @@ FlagSet service_flags(ServiceOptions& options) {
                "How many times as much a GET /work costs until warm.", 1, 100);
   flags.number(options.drain_seconds, "drain-seconds",
                "Time after SIGTERM in which requests are still taken.", 0, 300);
+  flags.text(options.apps, "apps", "Families of routes to serve, comma-separated.");
+  flags.number(options.call_cpu_ms, "call-cpu-ms", "CPU time of each request to them in ms, besides what it does.",
+               0, 10'000);
+  flags.number(options.call_wait_ms, "call-wait-ms", "Wait of each request to them in ms.", 0, 10'000);
+  flags.text(options.recommendations, "recommendations",
+             "Another service that recommends, HOST:PORT; empty: made here.");
+  flags.duration(options.recommendations_timeout, "recommendations-timeout", "Of one question to it.",
+                 milliseconds(1), seconds(10));
+  flags.number(options.recommendation_cpu_ms, "recommendation-cpu-ms", "CPU time of one made here in ms.", 0, 10'000);
+  flags.number(options.recommendation_wait_ms, "recommendation-wait-ms", "Wait of one made here in ms.", 0, 10'000);
+  flags.text(options.index_directory, "index-directory", "Where an index may be written.");
+  flags.number(options.restaurants, "restaurants", "Restaurants to be found.", 1, 100'000);
+  flags.text(options.region, "region", "Name of the region, if this is one of several.");
+  add_cache_flags(flags, options.cache);
+  add_database_flags(flags, options.database);
+  add_protection_flags(flags, options.protection);
   flags.word(options.version_label, "version-label", "Version to report.");
   flags.number(options.error_rate, "error-rate", "Share of GET / and GET /work to fail with 500.",
                0, 1);

@@ -4,8 +4,11 @@
 #include <string>
 
 #include "operator/base/time.h"
+#include "workload/cache/options.h"
 #include "workload/common/flags.h"
+#include "workload/database/options.h"
 #include "workload/jobs/intake.h"
+#include "workload/protection/options.h"
 
 namespace scalableapp::workload {
 
@@ -18,6 +21,7 @@ struct ServiceOptions {
   int redis_connections = 2;
   IntakeOptions jobs;
   int session_ttl_seconds = 3600;
+  std::string session_store = "redis";  // Or "process".
 
   double cpu_ms = 3;
   double wait_ms = 20;
@@ -28,6 +32,20 @@ struct ServiceOptions {
   bool warmup_readiness = false;
   double cold_factor = 5;
   double drain_seconds = 5;
+
+  std::string apps;
+  double call_cpu_ms = 0;
+  double call_wait_ms = 0;
+  std::string recommendations;
+  milliseconds recommendations_timeout{100};
+  double recommendation_cpu_ms = 3;
+  double recommendation_wait_ms = 0;
+  std::string index_directory = "/tmp";
+  int restaurants = 2000;
+  std::string region;
+  CacheOptions cache;
+  DatabaseOptions database;
+  ProtectionOptions protection;
 
   std::string version_label = "dev";
   double error_rate = 0;

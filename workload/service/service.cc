@@ -7,6 +7,7 @@
 #include <functional>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -14,14 +15,18 @@
 #include "operator/platform/log.h"
 #include "operator/platform/random.h"
 #include "workload/apps/answer.h"
-#include "workload/apps/jobs.h"
-#include "workload/apps/sessions.h"
+#include "workload/apps/families.h"
+#include "workload/apps/recommender.h"
+#include "workload/cache/cache.h"
 #include "workload/common/burn.h"
 #include "workload/common/http_server.h"
 #include "workload/common/instant.h"
 #include "workload/common/redis.h"
 #include "workload/common/work_pool.h"
+#include "workload/database/database.h"
 #include "workload/jobs/intake.h"
+#include "workload/protection/protection.h"
+#include "workload/region/store.h"
 #include "workload/service/family_runner.h"
 #include "workload/service/service_metrics.h"
 
@@ -58,27 +63,49 @@ class RunningService final : public Service {
     admin_.reset();
     work_.reset();
     families_.reset();
-    jobs_.reset();
     server_.reset();
   }
 
   Result<void> open() {
     work_ = std::make_unique<WorkPool>(static_cast<std::size_t>(options_.concurrency),
                                        static_cast<std::size_t>(options_.max_queue));
+    protection_ = std::make_unique<Protection>(options_.protection, metrics_.registry());
+    cache_ = std::make_unique<Cache>(options_.cache, redis_, metrics_.registry());
+    if (!options_.database.shards.empty()) {
+      auto database = Database::open(options_.database, metrics_.registry());
+      if (!database) return tl::unexpected(database.error());
+      database_ = std::move(*database);
+    }
     auto jobs = JobIntake::start(options_.jobs, redis_, metrics_.registry());
     if (!jobs) return tl::unexpected(jobs.error());
     jobs_ = std::move(*jobs);
-    AppParts parts{.registry = metrics_.registry(),
-                   .session_ttl_seconds = options_.session_ttl_seconds,
-                   .jobs = jobs_.get(),
-                   .queue = options_.jobs.queue};
-    std::vector<std::unique_ptr<RouteFamily>> families;
-    families.push_back(make_sessions(parts));
-    families.push_back(make_jobs(parts));
+    if (options_.recommendations.empty()) {
+      recommender_ = std::make_unique<Recommender>(Recommender::Cost{
+          .cpu_ms = options_.recommendation_cpu_ms, .wait_ms = options_.recommendation_wait_ms});
+    } else {
+      const auto server = parse_host_port(options_.recommendations, "recommendations");
+      if (!server) return tl::unexpected(server.error());
+      recommender_ = std::make_unique<Recommender>(*server, options_.recommendations_timeout,
+                                                   protection_->dependency("recommendations"));
+    }
+    auto families = make_families(options_.apps, {.registry = metrics_.registry(),
+                                                  .redis = redis_,
+                                                  .cache = cache_.get(),
+                                                  .database = database_.get(),
+                                                  .jobs = jobs_.get(),
+                                                  .recommender = recommender_.get(),
+                                                  .region = options_.region,
+                                                  .session_ttl_seconds = options_.session_ttl_seconds,
+                                                  .keeps_sessions_itself = options_.session_store == "process",
+                                                  .queue = options_.jobs.queue,
+                                                  .index_directory = options_.index_directory,
+                                                  .restaurants = options_.restaurants});
+    if (!families) return tl::unexpected(families.error());
     families_ = std::make_unique<FamilyRunner>(
-        std::move(families), redis_, options_.redis_connections,
-        FamilyRunner::Events{.shed = [this](const std::string& route) { metrics_.shed(route); },
-                             .failed = [this](const Error& error) { redis_failed(error); }});
+        std::move(*families), redis_, options_.redis_connections, *protection_,
+        FamilyRunner::Hooks{.before_call = [this] { return cost_of_a_call(); },
+                            .shed = [this](const std::string& route) { metrics_.shed(route); },
+                            .failed = [this](const Error& error) { redis_failed(error); }});
     HttpServerOptions listen{
         .address = options_.address, .port = options_.port, .threads = options_.io_threads};
     auto server = HttpServer::start(listen, [this](HttpRequest request, Respond respond) {
@@ -126,6 +153,7 @@ class RunningService final : public Service {
     std::string route = "other";
     std::string method;
     Instant began = instant_now();
+    std::optional<Protection::Place> place = {};
   };
   using ExchangePtr = std::shared_ptr<Exchange>;
 
@@ -145,6 +173,11 @@ class RunningService final : public Service {
     exchange->method = request.method;
     exchange->request = std::move(request);
     exchange->respond = std::move(respond);
+    if (is_evacuated_) {
+      auto refused = unavailable("this region is evacuated");
+      refused.headers.emplace_back("X-Evacuated", options_.region);
+      return finish(exchange, std::move(refused));
+    }
     for (const auto& route : routes()) {
       if (exchange->request.path != route.path) continue;
       exchange->route = route.path;
@@ -160,6 +193,7 @@ class RunningService final : public Service {
   }
 
   void finish(const ExchangePtr& exchange, HttpResponse response) {
+    if (exchange->place) exchange->place->done(outcome_of(response.status), instant_now());
     const auto& method = exchange->method;  // One of few, as it is a label.
     metrics_.answered(exchange->route, is_usual(method) ? method : "other",
                       response.status, to_seconds(instant_now() - exchange->began));
@@ -188,6 +222,15 @@ class RunningService final : public Service {
     return parse_number(found->second, cost) && cost >= 0 && cost <= 10'000 ? cost : -1;
   }
 
+  // What each request of a family costs besides what it does.
+  Result<void> cost_of_a_call() {
+    if (fails_by_chance()) return fail(ErrorCode::kInternal, "failed by --error-rate");
+    const double factor = options_.slowdown * (warmup_progress() < 1 ? options_.cold_factor : 1.0);
+    if (options_.call_cpu_ms > 0) burn_cpu(options_.call_cpu_ms * factor);
+    if (options_.call_wait_ms > 0) std::this_thread::sleep_for(to_duration(options_.call_wait_ms * factor / 1000));
+    return {};
+  }
+
   void serve_work(const ExchangePtr& exchange) {
     const double cpu_ms = cost_of(exchange->request, "cpu_ms", options_.cpu_ms);
     const double wait_ms = cost_of(exchange->request, "wait_ms", options_.wait_ms);
@@ -195,6 +238,12 @@ class RunningService final : public Service {
       return finish(exchange,
                     error_response(400, "cpu_ms and wait_ms must be numbers from 0 to 10000"));
     }
+    auto place = protection_->admit(Priority::kNormal, instant_now());
+    if (!place) {
+      metrics_.shed(exchange->route);
+      return finish(exchange, overloaded());
+    }
+    exchange->place.emplace(std::move(*place));
     const bool taken = work_->try_submit([this, exchange, cpu_ms, wait_ms](std::size_t) {
       if (fails_by_chance()) return finish(exchange, error_response(500, "failed by --error-rate"));
       const bool is_cold = warmup_progress() < 1;
@@ -206,7 +255,7 @@ class RunningService final : public Service {
     });
     if (!taken) {
       metrics_.shed(exchange->route);
-      finish(exchange, unavailable("overloaded"));
+      finish(exchange, overloaded());
     }
   }
 
@@ -230,7 +279,17 @@ class RunningService final : public Service {
       redis_up_ = pong.has_value();
       if (pong) redis_was_reached_ = true;
       if (!pong) redis_failed(pong.error());
+      look_for_evacuation();
     } while (sleep_for(clock_, redis_was_reached_ ? milliseconds(1000) : milliseconds(100), stop));
+  }
+
+  // What cannot be asked stays as it was.
+  void look_for_evacuation() {
+    if (options_.region.empty()) return;
+    const auto asked = RegionStore(*probe_connection_, options_.region).is_evacuated();
+    if (!asked || *asked == is_evacuated_) return;
+    is_evacuated_ = *asked;
+    log_info(*asked ? "evacuated: all requests are refused" : "takes traffic again", {{"region", options_.region}});
   }
 
   HttpResponse answer_admin(const HttpRequest& request) {
@@ -258,7 +317,7 @@ class RunningService final : public Service {
     if (draining_) return "draining";
     if (!redis_was_reached_) return "redis was not reached yet";
     if (options_.warmup_readiness && warmup_progress() < 1) return "warming up";
-    return "";
+    return families_->why_not_ready();
   }
 
   ServiceGauges gauges() const {
@@ -279,10 +338,15 @@ class RunningService final : public Service {
   std::atomic<bool> draining_ = false;
   std::atomic<bool> redis_was_reached_ = false;
   std::atomic<bool> redis_up_ = false;
+  std::atomic<bool> is_evacuated_ = false;
   std::mutex log_mutex_;  // Guards the next.
   Instant next_redis_log_{};
   std::unique_ptr<WorkPool> work_;
-  std::unique_ptr<JobIntake> jobs_;  // Used by the families.
+  std::unique_ptr<Protection> protection_;
+  std::unique_ptr<Cache> cache_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<JobIntake> jobs_;
+  std::unique_ptr<Recommender> recommender_;
   std::unique_ptr<FamilyRunner> families_;
   std::unique_ptr<HttpServer> admin_;
   std::unique_ptr<HttpServer> server_;
@@ -294,6 +358,9 @@ class RunningService final : public Service {
 Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options) {
   const auto redis = parse_host_port(options.redis, "redis");
   if (!redis) return tl::unexpected(redis.error());
+  if (!options.region.empty()) {
+    if (auto checked = check_region(options.region, "region"); !checked) return tl::unexpected(checked.error());
+  }
   auto service = std::make_unique<RunningService>(options, *redis);
   if (auto opened = service->open(); !opened) return tl::unexpected(opened.error());
   log_info("serving", {{"port", service->port()},

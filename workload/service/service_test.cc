@@ -202,6 +202,16 @@ TEST_F(ServiceWithRedis, ASessionOfOnePodIsKnownToTheNext) {
   EXPECT_EQ(http_post(second->port(), "/login?user=%ff%00").status, 200) << "bytes that are no text";
 }
 
+TEST_F(ServiceWithRedis, ASessionKeptInTheProcessIsLostWithIt) {
+  const auto kept_by_itself = [](auto& options) { options.session_store = "process"; };
+  auto first = start(kept_by_itself);
+  const std::string session =
+      "X-Session: " + json::parse(http_post(first->port(), "/login?user=ada").body)["session"].get<std::string>() + "\r\n";
+  EXPECT_EQ(http_get(first->port(), "/session", session).status, 200);
+  const auto second = start(kept_by_itself);
+  EXPECT_EQ(http_get(second->port(), "/session", session).status, 401) << "what Redis is there for";
+}
+
 TEST_F(ServiceWithRedis, JobsAreQueuedOncePerIdempotencyKey) {
   const auto service = start();
   EXPECT_EQ(http_post(service->port(), "/jobs").status, 202);

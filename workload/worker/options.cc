@@ -20,6 +20,7 @@ FlagSet worker_flags(WorkerOptions& options) {
   flags.number(options.drain_seconds, "drain-seconds",
                "Time after SIGTERM for jobs in work; those that need longer go back to the queue.", 0, 300);
   add_transport_flags(flags, options.transport);
+  add_database_flags(flags, options.database);
   return flags;
 }
 

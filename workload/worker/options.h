@@ -4,6 +4,7 @@
 #include <string>
 
 #include "workload/common/flags.h"
+#include "workload/database/options.h"
 #include "workload/jobs/open_queue.h"
 
 namespace scalableapp::workload {
@@ -13,6 +14,7 @@ struct WorkerOptions {
   int admin_port = 9100;
   std::string redis = "127.0.0.1:6379";
   TransportOptions transport;
+  DatabaseOptions database;  // No shards: the handlers keep everything in Redis.
   std::string queue = "jobs";
   std::string next;  // Empty: the last stage.
   std::string handler = "sleep";

@@ -16,6 +16,7 @@
 #include "workload/common/metrics_page.h"
 #include "workload/common/random_id.h"
 #include "workload/common/stop.h"
+#include "workload/database/database.h"
 #include "workload/worker/slot.h"
 #include "workload/worker/worker_metrics.h"
 
@@ -28,14 +29,21 @@ constexpr milliseconds kCommandTimeout{3000};
 constexpr milliseconds kMaxHousekeepingInterval{1000};
 constexpr milliseconds kFirstReachInterval{100};
 
+Result<JobHandler> find_handler(const std::string& name, const JobHandlers& handlers) {
+  const auto found = handlers.find(name);
+  if (found != handlers.end()) return found->second;
+  std::string names;
+  for (const auto& [known, handler] : handlers) names += (names.empty() ? "" : ", ") + known;
+  return fail(ErrorCode::kInvalid, fmt::format("--handler={}: must be one of {}", name, names));
+}
+
 class RunningWorker final : public Worker {
  public:
-  RunningWorker(const WorkerOptions& options, const HostPort& redis, JobHandler handler)
+  RunningWorker(const WorkerOptions& options, const HostPort& redis)
       : options_(options),
         metrics_(page_.registry()),
         parts_{.options = options_,
                .redis = {.server = redis, .command_timeout = kCommandTimeout},
-               .handler = std::move(handler),
                .metrics = metrics_,
                .failed = [this](const Error& error) { queue_failed(error); },
                .claiming = claiming_.get_token(),
@@ -51,7 +59,15 @@ class RunningWorker final : public Worker {
     admin_.reset();
   }
 
-  Result<void> open() {
+  Result<void> open(const MakeJobHandlers& make_handlers) {
+    if (!options_.database.shards.empty()) {
+      auto database = Database::open(options_.database, page_.registry());
+      if (!database) return tl::unexpected(database.error());
+      database_ = std::move(*database);
+    }
+    auto handler = find_handler(options_.handler, make_handlers(database_.get()));
+    if (!handler) return tl::unexpected(handler.error());
+    parts_.handler = std::move(*handler);
     auto admin = HttpServer::start(
         {.address = options_.address, .port = options_.admin_port, .port_flag = "admin-port", .max_connections = 256},
         [this](const HttpRequest& request, const Respond& respond) { respond(answer(request)); });
@@ -133,7 +149,8 @@ class RunningWorker final : public Worker {
   WorkerMetrics metrics_;
   std::stop_source claiming_;
   std::stop_source working_;
-  const SlotParts parts_;
+  std::unique_ptr<Database> database_;
+  SlotParts parts_;  // Set before the first slot starts.
   std::vector<std::string> consumers_;
   std::atomic<bool> was_reached_ = false;
   std::mutex mutex_;  // Guards the next two.
@@ -145,31 +162,21 @@ class RunningWorker final : public Worker {
   std::vector<std::jthread> slots_;
 };
 
-Result<JobHandler> find_handler(const std::string& name, const JobHandlers& handlers) {
-  const auto found = handlers.find(name);
-  if (found != handlers.end()) return found->second;
-  std::string names;
-  for (const auto& [known, handler] : handlers) names += (names.empty() ? "" : ", ") + known;
-  return fail(ErrorCode::kInvalid, fmt::format("--handler={}: must be one of {}", name, names));
-}
-
 }  // namespace
 
-Result<std::unique_ptr<Worker>> Worker::start(const WorkerOptions& options, const JobHandlers& handlers) {
+Result<std::unique_ptr<Worker>> Worker::start(const WorkerOptions& options, const MakeJobHandlers& make_handlers) {
   const auto redis = parse_host_port(options.redis, "redis");
   if (!redis) return tl::unexpected(redis.error());
-  auto handler = find_handler(options.handler, handlers);
-  if (!handler) return tl::unexpected(handler.error());
   if (options.next == options.queue)
     return fail(ErrorCode::kInvalid, fmt::format("--next={}: must not be the queue itself", options.next));
-  auto worker = std::make_unique<RunningWorker>(options, *redis, std::move(*handler));
-  if (auto opened = worker->open(); !opened) return tl::unexpected(opened.error());
+  auto worker = std::make_unique<RunningWorker>(options, *redis);
+  if (auto opened = worker->open(make_handlers); !opened) return tl::unexpected(opened.error());
   log_info("working", {{"queue", options.queue}, {"admin_port", worker->admin_port()}});
   return worker;
 }
 
-Result<void> run_worker(const WorkerOptions& options, const JobHandlers& handlers, std::stop_token stop) {
-  auto worker = Worker::start(options, handlers);
+Result<void> run_worker(const WorkerOptions& options, const MakeJobHandlers& make_handlers, std::stop_token stop) {
+  auto worker = Worker::start(options, make_handlers);
   if (!worker) return tl::unexpected(worker.error());
   wait_until_stopped(stop);
   (*worker)->drain();

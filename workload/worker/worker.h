@@ -13,11 +13,16 @@
 
 namespace scalableapp::workload {
 
+class Database;
+
+// The table of handlers; the database is the worker's, null without --shards.
+using MakeJobHandlers = std::function<JobHandlers(Database*)>;
+
 class Worker {
  public:
   // kInvalid names the flag.
-  static Result<std::unique_ptr<Worker>> start(const WorkerOptions& options,
-                                               const JobHandlers& handlers = plain_handlers());
+  static Result<std::unique_ptr<Worker>> start(
+      const WorkerOptions& options, const MakeJobHandlers& make_handlers = [](Database*) { return plain_handlers(); });
   // Drains if that was not done.
   virtual ~Worker() = default;
 
@@ -27,6 +32,6 @@ class Worker {
 };
 
 // The whole subcommand: returns when asked to stop and drained.
-Result<void> run_worker(const WorkerOptions& options, const JobHandlers& handlers, std::stop_token stop);
+Result<void> run_worker(const WorkerOptions& options, const MakeJobHandlers& make_handlers, std::stop_token stop);
 
 }  // namespace scalableapp::workload
