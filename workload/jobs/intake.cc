@@ -40,9 +40,10 @@ Result<std::vector<std::string>> queues_of(const IntakeOptions& options) {
 class RunningIntake final : public JobIntake {
  public:
   RunningIntake(const IntakeOptions& options, const RedisOptions& redis, prometheus::Registry& registry,
-                const std::vector<std::string>& queues)
+                const std::vector<std::string>& queues, std::unique_ptr<Queues> transport)
       : options_(options),
         redis_(redis),
+        transport_(std::move(transport)),
         metrics_(registry),
         accepted_(
             prometheus::BuildCounter().Name("jobs_accepted_total").Help("Jobs put into the queue.").Register(registry)),
@@ -72,7 +73,7 @@ class RunningIntake final : public JobIntake {
     const auto queue = find(name);
     if (!queue) return tl::unexpected(queue.error());
     if (auto admitted = admits(name, **queue); !admitted) return tl::unexpected(admitted.error());
-    const auto put = open_queue(options_.transport, redis, name)->put(job);
+    const auto put = transport_->queue(redis, name)->put(job);
     if (put && *put) (*queue)->accepted.Increment();
     if (!put && put.error().code == ErrorCode::kTooManyRequests) (*queue)->shed.Increment();
     return put;
@@ -116,9 +117,12 @@ class RunningIntake final : public JobIntake {
 
   void watch(const std::stop_token& stop) {
     RedisConnection connection(redis_);
+    std::map<std::string, std::unique_ptr<JobTransport>> looks;
     do {
       for (const auto& name : names()) {
-        const auto backlog = open_queue(options_.transport, connection, name)->backlog();
+        auto& queue = looks[name];
+        if (queue == nullptr) queue = transport_->queue(connection, name);
+        const auto backlog = queue->backlog();
         metrics_.show(name, backlog ? std::optional(*backlog) : std::nullopt);
         if (!backlog) continue;
         const std::lock_guard lock(mutex_);
@@ -129,6 +133,7 @@ class RunningIntake final : public JobIntake {
 
   const IntakeOptions options_;
   const RedisOptions redis_;
+  const std::unique_ptr<Queues> transport_;
   const SystemClock clock_;
   QueueMetrics metrics_;
   prometheus::Family<prometheus::Counter>& accepted_;
@@ -152,7 +157,9 @@ Result<std::unique_ptr<JobIntake>> JobIntake::start(const IntakeOptions& options
                                                     prometheus::Registry& registry) {
   const auto queues = queues_of(options);
   if (!queues) return tl::unexpected(queues.error());
-  return std::make_unique<RunningIntake>(options, redis, registry, *queues);
+  auto transport = Queues::open(options.transport);
+  if (!transport) return tl::unexpected(transport.error());
+  return std::make_unique<RunningIntake>(options, redis, registry, *queues, std::move(*transport));
 }
 
 }  // namespace scalableapp::workload

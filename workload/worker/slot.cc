@@ -27,7 +27,7 @@ class Slot {
       : parts_(parts),
         consumer_(consumer),
         connection_(parts.redis),
-        queue_(open_queue(parts.options.transport, connection_, parts.options.queue)) {}
+        queue_(parts.queues->queue(connection_, parts.options.queue)) {}
 
   void run() {
     while (!parts_.claiming.stop_requested()) {

@@ -16,6 +16,7 @@ namespace scalableapp::workload {
 struct SlotParts {
   const WorkerOptions& options;
   RedisOptions redis;
+  Queues* queues = nullptr;
   JobHandler handler;
   WorkerMetrics& metrics;
   std::function<void(const Error&)> failed;  // A call to the queue did; from any slot.

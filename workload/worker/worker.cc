@@ -65,6 +65,10 @@ class RunningWorker final : public Worker {
       if (!database) return tl::unexpected(database.error());
       database_ = std::move(*database);
     }
+    auto queues = Queues::open(options_.transport);
+    if (!queues) return tl::unexpected(queues.error());
+    queues_ = std::move(*queues);
+    parts_.queues = queues_.get();
     auto handler = find_handler(options_.handler, make_handlers(database_.get()));
     if (!handler) return tl::unexpected(handler.error());
     parts_.handler = std::move(*handler);
@@ -107,7 +111,7 @@ class RunningWorker final : public Worker {
  private:
   void keep_house(const std::stop_token& stop) {
     RedisConnection connection(parts_.redis);
-    const auto queue = open_queue(options_.transport, connection, options_.queue);
+    const auto queue = queues_->queue(connection, options_.queue);
     const auto interval = std::min(kMaxHousekeepingInterval, options_.transport.dead_after / 4);
     do {
       if (const auto kept = keep_up(*queue); !kept) queue_failed(kept.error());
@@ -150,6 +154,7 @@ class RunningWorker final : public Worker {
   std::stop_source claiming_;
   std::stop_source working_;
   std::unique_ptr<Database> database_;
+  std::unique_ptr<Queues> queues_;
   SlotParts parts_;  // Set before the first slot starts.
   std::vector<std::string> consumers_;
   std::atomic<bool> was_reached_ = false;

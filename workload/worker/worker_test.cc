@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "workload/jobs/audit.h"
+#include "workload/jobs/kafka.h"
 #include "workload/jobs/redis_streams.h"
 #include "workload/testing/eventually.h"
 #include "workload/testing/http_probe.h"
+#include "workload/testing/kafka_broker.h"
 #include "workload/testing/process.h"
 
 namespace scalableapp::workload {
@@ -248,6 +252,44 @@ TEST_F(WorkerTest, SaysWhatIsWrongWithItsFlags) {
   changed = options();
   changed.next = "jobs";
   EXPECT_EQ(Worker::start(changed).error().message, "--next=jobs: must not be the queue itself");
+}
+
+TEST_F(WorkerTest, WorkersOnKafkaThatFailAndAreKilledLoseNoJobAndHandOnEachIdOnce) {
+  const auto broker = KafkaBroker::start();
+  if (broker == nullptr) GTEST_SKIP() << "no Kafka: SCALABLEAPP_TEST_KAFKA must be the directory of its jars";
+  constexpr int kJobs = 60;
+  const auto client = KafkaClient::open({.brokers = broker->address()}).value();
+  const auto jobs = open_kafka_queue(*client, "jobs");
+  for (int index = 0; index < kJobs; ++index) {
+    const Job job{"job" + std::to_string(index), "{}", WallTime(milliseconds(1))};
+    ASSERT_TRUE(eventually([&] { return jobs->put(job).has_value(); }));
+  }
+  const auto work = [&] {
+    return process({"--transport=kafka", "--kafka-brokers=" + broker->address(), "--next=next", "--job-ms=20",
+                    "--fail-rate=0.2", "--max-attempts=20", "--retry-base=5ms"});
+  };
+  const auto finished = [&](long long count) {
+    return eventually([&] { return jobs->backlog().value_or(Backlog{}).finished >= count; });
+  };
+  for (int round = 1; round <= 2; ++round) {
+    const auto victim = work();
+    ASSERT_TRUE(finished(10 * round));
+    victim->send(SIGKILL);
+  }
+  const auto successor = work();
+  ASSERT_TRUE(finished(kJobs));
+  const auto next = open_kafka_queue(*client, "next");
+  std::multiset<std::string> handed;
+  EXPECT_TRUE(eventually([&] {
+    const auto job = next->claim("worker", milliseconds(500)).value();
+    if (job) {
+      handed.insert(job->job.id);
+      EXPECT_TRUE(next->done(*job, {}).value());
+    }
+    return !job && handed.size() >= kJobs;
+  }));
+  EXPECT_EQ(handed.size(), static_cast<std::size_t>(kJobs));
+  EXPECT_EQ(std::set<std::string>(handed.begin(), handed.end()).size(), static_cast<std::size_t>(kJobs));
 }
 
 }  // namespace
