@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "operator/platform/log.h"
+#include "workload/apps/handlers.h"
 #include "workload/common/stop.h"
 #include "workload/database/schema.h"
+#include "workload/jobs/audit.h"
 #include "workload/load/load.h"
 #include "workload/region/replicator.h"
 #include "workload/service/service.h"
@@ -29,6 +31,7 @@ Commands:
   service     Serve HTTP: a cheap and a CPU-heavy route, sessions and jobs in Redis
   worker      Work off the jobs in Redis
   load        Offer load to an HTTP server in an open loop and report what came of it
+  audit       Say, job by job, whether a chain of queues has lost or doubled one
   replicator  Bring other regions' changes into this one
   evacuate    Tell a region to take no traffic
   migrate     Put the tables onto the database's primaries, and rows to begin with
@@ -110,7 +113,7 @@ int main_of(const std::vector<std::string>& arguments) {
     WorkerOptions options;
     return run(command, "Works off the jobs in Redis; none is lost when it stops or dies.",
                worker_flags(options), rest,
-               [&](const std::stop_token& stop) { return run_worker(options, stop); });
+               [&](const std::stop_token& stop) { return run_worker(options, story_handlers, stop); });
   }
   if (command == "load") {
     LoadOptions options;
@@ -118,6 +121,12 @@ int main_of(const std::vector<std::string>& arguments) {
                "Offers load to an HTTP server in an open loop and reports what came of it.",
                load_flags(options), rest,
                [&](const std::stop_token& stop) { return run_load(options, stop); });
+  }
+  if (command == "audit") {
+    AuditOptions options;
+    return run(command,
+               "Compares what was put into queues with what became of it, job by job; 1 if one is lost or doubled.",
+               audit_flags(options), rest, [&](const std::stop_token&) { return run_audit(options); });
   }
   if (command == "replicator") {
     ReplicatorOptions options;

@@ -2,7 +2,7 @@
 # Builds the programs with what Debian has. For: `source` after common.sh. Not for: images or clusters.
 
 build_packages=(g++ cmake ninja-build ccache pkg-config libcpprest-dev libboost-dev libssl-dev libyaml-cpp-dev
-  nlohmann-json3-dev prometheus-cpp-dev libcivetweb-dev libspdlog-dev libfmt-dev libexpected-dev libhiredis-dev
+  nlohmann-json3-dev prometheus-cpp-dev libcivetweb-dev libspdlog-dev libfmt-dev libexpected-dev libhiredis-dev librdkafka-dev
   libpq-dev libcairo2-dev libs2-dev libxapian-dev libhowardhinnant-date-dev tzdata libgtest-dev libgmock-dev
   libbenchmark-dev)
 

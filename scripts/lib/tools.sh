@@ -18,6 +18,7 @@ coredns_version=v1.12.1
 cni_version=v1.7.1
 prometheus_version=v0.53.4 # the module of Prometheus 2.53.4
 gateway_api_version=v1.4.1
+kafka_version=4.3.1
 go_minimum=1.24
 # What to fetch when the machine has no Go that is new enough.
 go_fallback=go1.24.11
@@ -285,6 +286,49 @@ fetch_gateway_api() {
   cp "$dir/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml" "$SCALABLEAPP_TEST_GATEWAY_API.$BASHPID"
   chmod u+w "$SCALABLEAPP_TEST_GATEWAY_API.$BASHPID"
   mv "$SCALABLEAPP_TEST_GATEWAY_API.$BASHPID" "$SCALABLEAPP_TEST_GATEWAY_API"
+}
+
+# Kafka's broker as its jars, for the tests that find them under SCALABLEAPP_TEST_KAFKA. Optional: where Maven or Java
+# cannot be had, or the jars cannot, the variable stays unset and those tests say that they are skipped.
+ensure_kafka() {
+  local jars=$cache/kafka-$kafka_version
+  if [ ! -d "$jars" ]; then
+    if ! command -v mvn >/dev/null || ! command -v java >/dev/null; then
+      say "no Kafka: mvn and java are needed to fetch and to run it (Debian: maven default-jre-headless)"
+      return 0
+    fi
+    logged kafka fetch_kafka "$jars"
+    if [ "$logged_rc" != 0 ]; then
+      say "no Kafka: its jars cannot be had, see $logged_file"
+      return 0
+    fi
+  fi
+  export SCALABLEAPP_TEST_KAFKA=$jars
+}
+
+fetch_kafka() { # DIRECTORY
+  local dir=$cache/build/kafka-$kafka_version part=$1.$BASHPID
+  mkdir -p "$dir"
+  cat >"$dir/pom.xml" <<EOF
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>io.scalableapp</groupId>
+  <artifactId>kafka-broker</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>$kafka_version</version>
+    </dependency>
+  </dependencies>
+</project>
+EOF
+  rm -rf "$part"
+  (cd "$dir" && mvn -B -q dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$part")
+  # Whole or not at all; another run may have been first.
+  mv -T "$part" "$1" || [ -d "$1" ]
 }
 
 # Debian's package redis-server would start a service. The same program is in redis-tools; it goes by the name it is

@@ -11,7 +11,7 @@
 #include "workload/common/instant.h"
 #include "workload/common/random_id.h"
 #include "workload/database/database.h"
-#include "workload/jobs/redis_streams.h"
+#include "workload/jobs/intake.h"
 
 namespace scalableapp::workload {
 namespace {
@@ -51,11 +51,14 @@ class Orders final : public RouteFamily {
  public:
   explicit Orders(const AppParts& parts)
       : database_(parts.database),
+        jobs_(*parts.jobs),
         placed_(prometheus::BuildCounter()
                     .Name("orders_placed_total")
                     .Help("Orders accepted for the first time.")
                     .Register(parts.registry)
-                    .Add({})) {}
+                    .Add({})) {
+    jobs_.add_queue(kQueue);
+  }
 
   std::vector<Route> routes() override {
     return {{"POST", "/orders", Priority::kCritical, [this](Call& call) { return place(call); }},
@@ -76,6 +79,7 @@ class Orders final : public RouteFamily {
       return fail(ErrorCode::kInvalid, fmt::format("Idempotency-Key must have at most {} bytes", kMaxJobIdBytes));
     }
     if (order->id.empty()) order->id = random_id();
+    if (auto admitted = jobs_.admits(kQueue); !admitted) return tl::unexpected(admitted.error());
     std::string read_after;
     if (database_ != nullptr) {
       const auto written = database_->write(
@@ -88,7 +92,7 @@ class Orders final : public RouteFamily {
     }
     if (auto noted = note(call.redis, order->id, {"item", order->item}); !noted) return tl::unexpected(noted.error());
     const json payload{{"order", order->id}, {"user", order->user}, {"restaurant", order->restaurant}};
-    const auto put = RedisStreams(call.redis, kQueue).put({order->id, payload.dump(), wall_now()});
+    const auto put = jobs_.put(call.redis, kQueue, {order->id, payload.dump(), wall_now()});
     if (!put) return tl::unexpected(put.error());
     if (*put) placed_.Increment();
     auto response = json_answer(202, {{"id", order->id}});
@@ -121,6 +125,7 @@ class Orders final : public RouteFamily {
   }
 
   Database* const database_;
+  JobIntake& jobs_;
   prometheus::Counter& placed_;
 };
 

@@ -13,6 +13,7 @@ namespace scalableapp::workload {
 
 class Cache;
 class Database;
+class JobIntake;
 class Recommender;
 
 struct AppParts {
@@ -20,6 +21,7 @@ struct AppParts {
   RedisOptions redis;            // For connections of a family's own threads.
   Cache* cache = nullptr;        // Never null in the service; --cache=false makes it one that keeps nothing.
   Database* database = nullptr;  // Null without --shards: the families keep everything in Redis.
+  JobIntake* jobs = nullptr;     // Never null in the service.
   Recommender* recommender = nullptr;  // Never null in the service.
   std::string region = {};       // Empty: not one of several.
   int session_ttl_seconds = 3600;

@@ -12,7 +12,7 @@
 #include "workload/common/random_id.h"
 #include "workload/geo/drivers.h"
 #include "workload/geo/surge.h"
-#include "workload/jobs/redis_streams.h"
+#include "workload/jobs/intake.h"
 
 namespace scalableapp::workload {
 namespace {
@@ -29,13 +29,16 @@ prometheus::Counter& counter(prometheus::Registry& registry, const char* name, c
 class Rides final : public RouteFamily {
  public:
   explicit Rides(const AppParts& parts)
-      : reports_(counter(parts.registry, "driver_reports_total", "Places that drivers have told.")),
+      : jobs_(*parts.jobs),
+        reports_(counter(parts.registry, "driver_reports_total", "Places that drivers have told.")),
         asked_(counter(parts.registry, "rides_asked_total", "Rides put into the queue.")),
         surge_(prometheus::BuildGauge()
                    .Name("surge_factor")
                    .Help("The factor that was last asked for, of whichever cell.")
                    .Register(parts.registry)
-                   .Add({})) {}
+                   .Add({})) {
+    jobs_.add_queue(kQueue);
+  }
 
   std::vector<Route> routes() override {
     return {{"POST", "/locations", Priority::kNormal, [this](Call& call) { return report(call); }},
@@ -67,6 +70,7 @@ class Rides final : public RouteFamily {
     if (!place) return tl::unexpected(place.error());
     std::string id(call.request.header("Idempotency-Key"));
     if (id.empty()) id = random_id();
+    if (auto admitted = jobs_.admits(kQueue); !admitted) return tl::unexpected(admitted.error());
     const std::string cell = cell_of(*place);
     Drivers drivers(call.redis);
     if (auto asked = drivers.ask(id, cell, wall_now()); !asked) return tl::unexpected(asked.error());
@@ -74,7 +78,7 @@ class Rides final : public RouteFamily {
     if (!counts) return tl::unexpected(counts.error());
     const double factor = surge_factor(counts->requests, counts->drivers);
     const json payload{{"ride", id}, {"lat", place->latitude}, {"lng", place->longitude}};
-    const auto put = RedisStreams(call.redis, kQueue).put({id, payload.dump(), wall_now()});
+    const auto put = jobs_.put(call.redis, kQueue, {id, payload.dump(), wall_now()});
     if (!put) return tl::unexpected(put.error());
     if (*put) asked_.Increment();
     surge_.Set(factor);
@@ -106,6 +110,7 @@ class Rides final : public RouteFamily {
         200, {{"cell", cell}, {"surge", factor}, {"requests", counts->requests}, {"drivers", counts->drivers}});
   }
 
+  JobIntake& jobs_;
   prometheus::Counter& reports_;
   prometheus::Counter& asked_;
   prometheus::Gauge& surge_;

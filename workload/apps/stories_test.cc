@@ -12,6 +12,7 @@
 #include "workload/apps/rides.h"
 #include "workload/cache/cache.h"
 #include "workload/common/random_id.h"
+#include "workload/jobs/intake.h"
 #include "workload/jobs/redis_streams.h"
 #include "workload/service/family_runner.h"
 #include "workload/service/router.h"
@@ -32,10 +33,12 @@ class Stories : public ::testing::Test {
     options_ = {.server = {"127.0.0.1", server_->port()}, .command_timeout = seconds(3)};
     redis_ = std::make_unique<RedisConnection>(options_);
     cache_ = std::make_unique<Cache>(CacheOptions{}, options_, registry_);
+    jobs_ = JobIntake::start({}, options_, registry_).value();
   }
 
   AppParts parts() {
-    return {.registry = registry_, .redis = options_, .cache = cache_.get(), .region = "a", .restaurants = 50};
+    return {.registry = registry_, .redis = options_, .cache = cache_.get(), .jobs = jobs_.get(), .region = "a",
+            .restaurants = 50};
   }
 
   HttpResponse ask(RouteFamily& family, const std::string& method, const std::string& path, const std::string& body = {},
@@ -57,6 +60,7 @@ class Stories : public ::testing::Test {
   std::unique_ptr<RedisConnection> redis_;
   prometheus::Registry registry_;
   std::unique_ptr<Cache> cache_;
+  std::unique_ptr<JobIntake> jobs_;
 };
 
 TEST_F(Stories, ARideIsPricedByTheDriversAroundAndMatchedToTheNearest) {

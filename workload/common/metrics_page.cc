@@ -1,6 +1,5 @@
 #include "workload/common/metrics_page.h"
 
-#include <fmt/format.h>
 #include <prometheus/client_metric.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
@@ -48,14 +47,6 @@ double resident_bytes() {
 std::vector<double> latency_buckets() {
   return {0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25,
           0.3,   0.4,  0.5,  0.75, 1,    1.5,   2,   3,    5,   10};
-}
-
-std::string queue_length_text(const std::string& queue, std::optional<long long> length) {
-  if (!length) return "";
-  return fmt::format(
-      "# HELP queue_length Jobs that wait in the queue.\n# TYPE queue_length gauge\n"
-      "queue_length{{queue=\"{}\"}} {}\n",
-      queue, *length);
 }
 
 MetricsPage::MetricsPage() : registry_(std::make_unique<prometheus::Registry>()) {}

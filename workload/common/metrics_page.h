@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,10 +17,6 @@ inline constexpr const char* kMetricsContentType = "text/plain; version=0.0.4; c
 // Upper bounds in seconds from 5 ms to 10 s, denser around latency targets of 50 to 500 ms, where a
 // quantile is interpolated within one bucket and so can be wrong by that bucket's width.
 std::vector<double> latency_buckets();
-
-// The sample queue_length{queue="..."} as text, or nothing when the length is not known: a missing
-// sample keeps an autoscaler where it is, a 0 would scale down.
-std::string queue_length_text(const std::string& queue, std::optional<long long> length);
 
 class MetricsPage {
  public:

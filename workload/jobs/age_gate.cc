@@ -33,7 +33,8 @@ double AgeGate::seconds_until_open() const {
   const double rate = finished_per_second_.value_or(0);
   if (rate <= 0) return static_cast<double>(kLongestRetryAfter.count());
   const double until_empty = static_cast<double>(last_.waiting) / rate;
-  const double shrinks_by = last_.waiting > 0 ? rate * last_.oldest_age_seconds / static_cast<double>(last_.waiting) - 1 : 0;
+  const double shrinks_by =
+      last_.waiting > 0 ? rate * last_.oldest_age_seconds / static_cast<double>(last_.waiting) - 1 : 0;
   if (shrinks_by <= 0) return until_empty;
   return std::min(until_empty, (last_.oldest_age_seconds - max_age_seconds_ * kOpenShare) / shrinks_by);
 }
@@ -41,7 +42,8 @@ double AgeGate::seconds_until_open() const {
 std::optional<seconds> AgeGate::retry_after(Instant now) const {
   if (max_age_seconds_ <= 0 || !is_closed_ || now - *looked_ > kStale) return std::nullopt;
   const double left = seconds_until_open() - to_seconds(now - *looked_);
-  return seconds(std::clamp(static_cast<long long>(std::ceil(left)), 1LL, static_cast<long long>(kLongestRetryAfter.count())));
+  return seconds(
+      std::clamp(static_cast<long long>(std::ceil(left)), 1LL, static_cast<long long>(kLongestRetryAfter.count())));
 }
 
 }  // namespace scalableapp::workload

@@ -95,11 +95,12 @@ QueueAudit audit_queue(const QueueIds& ids, const QueueIds* next) {
 }  // namespace
 
 Result<QueueIds> read_queue_ids(RedisConnection& redis, const std::string& queue) {
-  const auto reply = redis.run_twice_at_most({"EVAL", kSnapshot, "5", queue, queue + ":delayed", queue + ":ids",
-                                              queue + ":done-ids", queue + ":dead-ids"});
+  const auto reply = redis.run_twice_at_most(
+      {"EVAL", kSnapshot, "5", queue, queue + ":delayed", queue + ":ids", queue + ":done-ids", queue + ":dead-ids"});
   if (!reply) return tl::unexpected(reply.error());
   if (reply->items.size() != 4) return fail(ErrorCode::kDecode, "redis: the script for the ids gave no four lists");
-  return QueueIds{queue, texts(reply->items[1]), texts(reply->items[0]), texts(reply->items[2]), texts(reply->items[3])};
+  return QueueIds{queue, texts(reply->items[1]), texts(reply->items[0]), texts(reply->items[2]),
+                  texts(reply->items[3])};
 }
 
 std::size_t Audit::lost() const {
@@ -158,7 +159,7 @@ FlagSet audit_flags(AuditOptions& options) {
   return flags;
 }
 
-Result<bool> run_audit(const AuditOptions& options) {
+Result<void> run_audit(const AuditOptions& options) {
   const auto server = parse_host_port(options.redis, "redis");
   if (!server) return tl::unexpected(server.error());
   const auto names = split(options.queues);
@@ -180,7 +181,8 @@ Result<bool> run_audit(const AuditOptions& options) {
   }
   const auto audit = audit_queues(queues, accepted);
   fmt::print("{}\n", audit.json());
-  return audit.lost() == 0 && audit.duplicated() == 0;
+  if (audit.lost() == 0 && audit.duplicated() == 0) return {};
+  return fail(ErrorCode::kConflict, fmt::format("{} lost, {} duplicated", audit.lost(), audit.duplicated()));
 }
 
 }  // namespace scalableapp::workload

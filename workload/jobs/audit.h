@@ -1,5 +1,5 @@
-// Whether a chain of queues has lost or doubled a job, id by id. The queues are read in their order, each in one look, so
-// a chain at work can be audited: a job that moves on meanwhile is found further down.
+// Whether a chain of queues has lost or doubled a job, id by id. The queues are read in their order, each in one look,
+// so a chain at work can be audited: a job that moves on meanwhile is found further down.
 //
 //   lost        put in, and neither waiting, in work, delayed, done nor buried; or done, and never put into the next
 //   duplicated  in two of these places at once
@@ -53,7 +53,7 @@ struct AuditOptions {
   std::string accepted_file;
 };
 FlagSet audit_flags(AuditOptions& options);
-// The whole subcommand: prints the report; false if something is lost or doubled.
-Result<bool> run_audit(const AuditOptions& options);
+// The whole subcommand: prints the report; kConflict if something is lost or doubled.
+Result<void> run_audit(const AuditOptions& options);
 
 }  // namespace scalableapp::workload

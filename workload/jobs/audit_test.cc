@@ -12,8 +12,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 TEST(Audit, FindsEveryJobInOnePlace) {
-  const auto audit = audit_queues({{"a", {"1", "2", "3", "4"}, {"1"}, {"2", "3"}, {"4"}}, {"b", {"2", "3"}, {}, {"2", "3"}, {}}},
-                                  std::vector<std::string>{"1", "2"});
+  const auto audit =
+      audit_queues({{"a", {"1", "2", "3", "4"}, {"1"}, {"2", "3"}, {"4"}}, {"b", {"2", "3"}, {}, {"2", "3"}, {}}},
+                   std::vector<std::string>{"1", "2"});
   EXPECT_EQ(audit.lost(), 0u);
   EXPECT_EQ(audit.duplicated(), 0u);
   const auto report = nlohmann::json::parse(audit.json());

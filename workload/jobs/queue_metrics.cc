@@ -6,10 +6,7 @@
 namespace scalableapp::workload {
 
 QueueMetrics::QueueMetrics(prometheus::Registry& registry)
-    : lengths_(prometheus::BuildGauge()
-                   .Name("queue_length")
-                   .Help("Jobs that wait for a worker.")
-                   .Register(registry)),
+    : lengths_(prometheus::BuildGauge().Name("queue_length").Help("Jobs that wait for a worker.").Register(registry)),
       ages_(prometheus::BuildGauge()
                 .Name("queue_oldest_age_seconds")
                 .Help("How long the first of the line has waited.")

@@ -1,8 +1,8 @@
 // What is exported of queues: queue_length{queue} and queue_oldest_age_seconds{queue}. Thread-safe.
 //
 // queue_length counts the jobs that a worker could begin now: new ones, failed ones that are due again, those of dead
-// workers. Not those in work, which have their worker, nor those not due, which more workers would not make faster: it is
-// what an autoscaler should provide workers for.
+// workers. Not those in work, which have their worker, nor those not due, which more workers would not make faster: it
+// is what an autoscaler should provide workers for.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
-// The moves of redis_streams.cc, in Redis' own Lua: each runs whole or not at all. Times are Redis' milliseconds. KEYS[1]
-// is always the stream. For redis_streams.cc only.
+// The moves of redis_streams.cc, in Redis' own Lua: each runs whole or not at all. Times are Redis' milliseconds.
+// KEYS[1] is always the stream. For redis_streams.cc only.
 #pragma once
 
 namespace scalableapp::workload::redis_scripts {
@@ -56,8 +56,8 @@ add(stream, id, payload, enqueued, 0)
 return 1)";
 
 // KEYS: stream, delayed. ARGV: consumer, dead after ms, 1 if the consumer may hold a job.
-// {entry, its fields, deliveries, 1 if a dead consumer held it} or nothing. Finds what XAUTOCLAIM with a count of one can
-// miss: that looks at ten claims only, and the first ten may be of the living.
+// {entry, its fields, deliveries, 1 if a dead consumer held it} or nothing. Finds what XAUTOCLAIM with a count of one
+// can miss: that looks at ten claims only, and the first ten may be of the living.
 inline constexpr const char* kClaim = R"(
 local consumer, dead_after, may_hold = unpack(ARGV)
 make_group()
@@ -97,7 +97,8 @@ if not take(ARGV[1], ARGV[2]) then return 0 end
 redis.call('ZADD', KEYS[2], now_ms() + ARGV[3], ARGV[4])
 return 1)";
 
-// KEYS: stream, dead letters, dead ids, finished. ARGV: ..., id, ids kept, payload, enqueued, attempts, why, most letters.
+// KEYS: stream, dead letters, dead ids, finished. ARGV: ..., id, ids kept, payload, enqueued, attempts, why, most
+// letters.
 inline constexpr const char* kBury = R"(
 local entry, consumer, id, kept, payload, enqueued, attempts, why, most = unpack(ARGV)
 if not take(entry, consumer) then return 0 end

@@ -44,7 +44,8 @@ ClaimedJob read_job(const std::string& entry, const RedisReply& fields, long lon
   } else if (!read_number(attempts, failures) || failures > 1'000'000) {
     claimed.why_malformed = "attempts must be a whole number";
   }
-  if (!claimed.why_malformed.empty()) claimed.job.payload.resize(std::min(claimed.job.payload.size(), kMaxJobPayloadBytes));
+  if (!claimed.why_malformed.empty())
+    claimed.job.payload.resize(std::min(claimed.job.payload.size(), kMaxJobPayloadBytes));
   claimed.job.enqueued = WallTime(milliseconds(enqueued_ms));
   claimed.attempts = static_cast<int>(failures + deliveries - 1);
   return claimed;
@@ -70,7 +71,8 @@ std::string RedisStreams::key(std::string_view part) const { return fmt::format(
 
 Result<RedisReply> RedisStreams::script(const char* source, const std::vector<std::string>& keys,
                                         const std::vector<std::string>& arguments) {
-  RedisConnection::Command command = {"EVAL", fmt::format("{}{}", redis_scripts::kCommon, source), text(std::ssize(keys))};
+  RedisConnection::Command command = {"EVAL", fmt::format("{}{}", redis_scripts::kCommon, source),
+                                      text(std::ssize(keys))};
   command.insert(command.end(), keys.begin(), keys.end());
   command.insert(command.end(), arguments.begin(), arguments.end());
   return connection_.run_twice_at_most(command);
@@ -83,8 +85,9 @@ Result<bool> RedisStreams::put(const Job& job) {
   if (job.payload.size() > kMaxJobPayloadBytes) {
     return fail(ErrorCode::kInvalid, fmt::format("payload of a job must have at most {} bytes", kMaxJobPayloadBytes));
   }
-  const auto reply = script(redis_scripts::kPut, {queue_, key("delayed"), key("ids")},
-                            {job.id, job.payload, millis(job.enqueued), text(options_.max_length), text(options_.ids_kept)});
+  const auto reply =
+      script(redis_scripts::kPut, {queue_, key("delayed"), key("ids")},
+             {job.id, job.payload, millis(job.enqueued), text(options_.max_length), text(options_.ids_kept)});
   if (!reply) return tl::unexpected(reply.error());
   if (reply->integer < 0) return full(queue_, options_.max_length);
   return reply->integer == 1;
@@ -97,9 +100,8 @@ Result<std::optional<ClaimedJob>> RedisStreams::claim(const std::string& consume
     may_hold_one_ = !reply;
     return reply;
   };
-  const auto found =
-      attempt({"EVAL", fmt::format("{}{}", redis_scripts::kCommon, redis_scripts::kClaim), "2", queue_, key("delayed"),
-               consumer, text(options_.dead_after.count()), may_hold_one_ ? "1" : "0"});
+  const auto found = attempt({"EVAL", fmt::format("{}{}", redis_scripts::kCommon, redis_scripts::kClaim), "2", queue_,
+                              key("delayed"), consumer, text(options_.dead_after.count()), may_hold_one_ ? "1" : "0"});
   if (!found) return tl::unexpected(found.error());
   ClaimedJob claimed;
   if (found->items.size() == 4) {
@@ -138,7 +140,8 @@ Result<bool> RedisStreams::done(const ClaimedJob& job, const std::optional<NextS
   std::vector<std::string> arguments = {job.job.id, text(options_.ids_kept)};
   if (next) {
     if (next->payload.size() > kMaxJobPayloadBytes) {
-      return fail(ErrorCode::kInvalid, fmt::format("payload for {} must have at most {} bytes", next->queue, kMaxJobPayloadBytes));
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("payload for {} must have at most {} bytes", next->queue, kMaxJobPayloadBytes));
     }
     keys.insert(keys.end(), {next->queue, next->queue + ":delayed", next->queue + ":ids"});
     arguments.insert(arguments.end(), {next->payload, millis(job.job.enqueued), text(options_.max_length)});
@@ -147,8 +150,8 @@ Result<bool> RedisStreams::done(const ClaimedJob& job, const std::optional<NextS
 }
 
 Result<bool> RedisStreams::retry_later(const ClaimedJob& job, milliseconds delay) {
-  const auto packed = fmt::format("{} {} {} {}{}", job.attempts + 1, millis(job.job.enqueued), job.job.id.size(), job.job.id,
-                                  job.job.payload);
+  const auto packed = fmt::format("{} {} {} {}{}", job.attempts + 1, millis(job.job.enqueued), job.job.id.size(),
+                                  job.job.id, job.job.payload);
   return ended(redis_scripts::kRetryLater, {key("delayed")}, job, {text(delay.count()), packed});
 }
 
@@ -174,10 +177,11 @@ Result<void> RedisStreams::keep_up() {
 }
 
 Result<Backlog> RedisStreams::backlog() {
-  const auto reply = script(redis_scripts::kBacklog, {queue_, key("delayed"), key("finished")},
-                            {text(options_.dead_after.count())});
+  const auto reply =
+      script(redis_scripts::kBacklog, {queue_, key("delayed"), key("finished")}, {text(options_.dead_after.count())});
   if (!reply) return tl::unexpected(reply.error());
-  if (reply->items.size() != 5) return fail(ErrorCode::kDecode, "redis: the script for the backlog gave no five numbers");
+  if (reply->items.size() != 5)
+    return fail(ErrorCode::kDecode, "redis: the script for the backlog gave no five numbers");
   return Backlog{.waiting = reply->items[0].integer,
                  .in_work = reply->items[1].integer,
                  .delayed = reply->items[2].integer,

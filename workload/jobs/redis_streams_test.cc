@@ -41,8 +41,16 @@ class RedisStreamsTest : public ::testing::Test {
     ASSERT_TRUE(queue_->put({id, payload, kSomeTime}).value());
   }
   ClaimedJob claim(const std::string& consumer = "worker") { return queue_->claim(consumer, kNoWait).value().value(); }
-  bool is_empty(const std::string& consumer = "worker") { return !queue_->claim(consumer, kNoWait).value().has_value(); }
+  bool is_empty(const std::string& consumer = "worker") {
+    return !queue_->claim(consumer, kNoWait).value().has_value();
+  }
   Backlog backlog() { return queue_->backlog().value(); }
+  // Without the age, which goes on.
+  Backlog counts() {
+    auto now = backlog();
+    now.oldest_age_seconds = 0;
+    return now;
+  }
   RedisReply run(const RedisConnection::Command& command) { return connection_->run_once({command}).value(); }
 
   std::unique_ptr<RedisServer> server_;
@@ -153,7 +161,7 @@ TEST_F(RedisStreamsTest, TheJobsOfADeadConsumerAreClaimedByTheLiving) {
   put("a");
   put("b");
   const auto lost = claim("dead");
-  EXPECT_EQ(backlog(), (Backlog{.waiting = 1, .in_work = 1, .oldest_age_seconds = backlog().oldest_age_seconds}));
+  EXPECT_EQ(counts(), (Backlog{.waiting = 1, .in_work = 1}));
   auto heir = impatient();
   EXPECT_EQ(heir.backlog().value().waiting, 2);
   const auto inherited = heir.claim("heir", kNoWait).value().value();
@@ -171,7 +179,8 @@ TEST_F(RedisStreamsTest, TheJobsOfADeadConsumerAreClaimedByTheLiving) {
 TEST_F(RedisStreamsTest, AConsumerThatRenewsKeepsItsJob) {
   put("a");
   const auto job = claim();
-  run({"XCLAIM", "jobs", "workers", "worker", "0", job.handle.substr(0, job.handle.find(' ')), "IDLE", "61000", "JUSTID"});
+  run({"XCLAIM", "jobs", "workers", "worker", "0", job.handle.substr(0, job.handle.find(' ')), "IDLE", "61000",
+       "JUSTID"});
   EXPECT_EQ(backlog().in_work, 0);
   EXPECT_GE(backlog().oldest_age_seconds, 61) << "nobody has worked on it for so long";
   ASSERT_TRUE(queue_->renew("worker"));

@@ -6,9 +6,9 @@
 //              |                  |--bury--> dead letters
 //              +--give_back, or its consumer is dead
 //
-// Whoever ends a claim first counts: done, retry_later, bury and give_back are false, and without effect, for a job that
-// was taken over by another consumer meanwhile. What a worker does besides (its own writes) may happen twice. One object
-// and one connection a thread.
+// Whoever ends a claim first counts: done, retry_later, bury and give_back are false, and without effect, for a job
+// that was taken over by another consumer meanwhile. What a worker does besides (its own writes) may happen twice. One
+// object and one connection a thread.
 #pragma once
 
 #include <optional>
@@ -30,10 +30,10 @@ struct Job {
 
 struct ClaimedJob {
   Job job;
-  int attempts = 0;            // Tries that failed or whose worker died.
-  bool is_reclaimed = false;   // It was a dead consumer's.
-  std::string why_malformed;   // Not empty: no job at all, to be buried.
-  std::string handle;          // The transport's own.
+  int attempts = 0;           // Tries that failed or whose worker died.
+  bool is_reclaimed = false;  // It was a dead consumer's.
+  std::string why_malformed;  // Not empty: no job at all, to be buried.
+  std::string handle;         // The transport's own.
 };
 
 struct NextStage {
@@ -42,10 +42,10 @@ struct NextStage {
 };
 
 struct Backlog {
-  long long waiting = 0;   // A worker could begin them now: new, due again, or a dead worker's.
-  long long in_work = 0;   // Claimed, their workers alive.
-  long long delayed = 0;   // To be tried again, not due yet.
-  long long finished = 0;  // Done or buried so far; counts up.
+  long long waiting = 0;          // A worker could begin them now: new, due again, or a dead worker's.
+  long long in_work = 0;          // Claimed, their workers alive.
+  long long delayed = 0;          // To be tried again, not due yet.
+  long long finished = 0;         // Done or buried so far; counts up.
   double oldest_age_seconds = 0;  // How long the first of the line has waited in it.
 
   long long all() const { return waiting + in_work + delayed; }

@@ -12,7 +12,7 @@ FlagSet service_flags(ServiceOptions& options) {
   flags.text(options.redis, "redis", "Where Redis is, HOST:PORT.");
   flags.number(options.redis_connections, "redis-connections",
                "Connections to Redis, and requests that may wait for it at once.", 1, 64);
-  flags.word(options.queue, "queue", "Redis list that POST /jobs fills.");
+  add_intake_flags(flags, options.jobs);
   flags.number(options.session_ttl_seconds, "session-ttl-seconds",
                "Life of a session after its last use.", 1, 86'400 * 30);
   flags.choice(options.session_store, "session-store", "redis, or process, which loses them with the pod.",

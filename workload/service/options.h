@@ -7,6 +7,7 @@
 #include "workload/cache/options.h"
 #include "workload/common/flags.h"
 #include "workload/database/options.h"
+#include "workload/jobs/intake.h"
 #include "workload/protection/options.h"
 
 namespace scalableapp::workload {
@@ -18,7 +19,7 @@ struct ServiceOptions {
   int io_threads = 1;
   std::string redis = "127.0.0.1:6379";
   int redis_connections = 2;
-  std::string queue = "jobs";
+  IntakeOptions jobs;
   int session_ttl_seconds = 3600;
   std::string session_store = "redis";  // Or "process".
 

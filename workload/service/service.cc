@@ -21,10 +21,10 @@
 #include "workload/common/burn.h"
 #include "workload/common/http_server.h"
 #include "workload/common/instant.h"
-#include "workload/common/job_queue.h"
 #include "workload/common/redis.h"
 #include "workload/common/work_pool.h"
 #include "workload/database/database.h"
+#include "workload/jobs/intake.h"
 #include "workload/protection/protection.h"
 #include "workload/region/store.h"
 #include "workload/service/family_runner.h"
@@ -52,7 +52,7 @@ class RunningService final : public Service {
       : options_(options),
         redis_{.server = redis},
         started_(instant_now()),
-        metrics_(options.version_label, options.queue) {
+        metrics_(options.version_label) {
     probe_connection_ = std::make_unique<RedisConnection>(redis_);
   }
 
@@ -76,6 +76,9 @@ class RunningService final : public Service {
       if (!database) return tl::unexpected(database.error());
       database_ = std::move(*database);
     }
+    auto jobs = JobIntake::start(options_.jobs, redis_, metrics_.registry());
+    if (!jobs) return tl::unexpected(jobs.error());
+    jobs_ = std::move(*jobs);
     if (options_.recommendations.empty()) {
       recommender_ = std::make_unique<Recommender>(Recommender::Cost{
           .cpu_ms = options_.recommendation_cpu_ms, .wait_ms = options_.recommendation_wait_ms});
@@ -89,11 +92,12 @@ class RunningService final : public Service {
                                                   .redis = redis_,
                                                   .cache = cache_.get(),
                                                   .database = database_.get(),
+                                                  .jobs = jobs_.get(),
                                                   .recommender = recommender_.get(),
                                                   .region = options_.region,
                                                   .session_ttl_seconds = options_.session_ttl_seconds,
                                                   .keeps_sessions_itself = options_.session_store == "process",
-                                                  .queue = options_.queue,
+                                                  .queue = options_.jobs.queue,
                                                   .index_directory = options_.index_directory,
                                                   .restaurants = options_.restaurants});
     if (!families) return tl::unexpected(families.error());
@@ -270,12 +274,11 @@ class RunningService final : public Service {
   }
 
   void probe_redis(const std::stop_token& stop) {
-    JobQueue queue(*probe_connection_, options_.queue);
     do {
-      const auto length = queue.length();
-      jobs_waiting_ = length ? *length : kUnknown;
-      if (length) redis_was_reached_ = true;
-      if (!length) redis_failed(length.error());
+      const auto pong = probe_connection_->run_twice_at_most({"PING"});
+      redis_up_ = pong.has_value();
+      if (pong) redis_was_reached_ = true;
+      if (!pong) redis_failed(pong.error());
       look_for_evacuation();
     } while (sleep_for(clock_, redis_was_reached_ ? milliseconds(1000) : milliseconds(100), stop));
   }
@@ -318,16 +321,12 @@ class RunningService final : public Service {
   }
 
   ServiceGauges gauges() const {
-    const long long waiting = jobs_waiting_;
     return {.in_flight = static_cast<double>(server_->in_flight()),
             .queued = static_cast<double>(work_->queued()),
             .warmup_progress = warmup_progress(),
             .draining = draining_,
-            .redis_up = waiting != kUnknown,
-            .jobs_waiting = waiting == kUnknown ? std::nullopt : std::optional(waiting)};
+            .redis_up = redis_up_};
   }
-
-  static constexpr long long kUnknown = -1;
 
   const ServiceOptions options_;
   const RedisOptions redis_;
@@ -338,14 +337,15 @@ class RunningService final : public Service {
   std::unique_ptr<RedisConnection> probe_connection_;
   std::atomic<bool> draining_ = false;
   std::atomic<bool> redis_was_reached_ = false;
+  std::atomic<bool> redis_up_ = false;
   std::atomic<bool> is_evacuated_ = false;
-  std::atomic<long long> jobs_waiting_ = kUnknown;
   std::mutex log_mutex_;  // Guards the next.
   Instant next_redis_log_{};
   std::unique_ptr<WorkPool> work_;
   std::unique_ptr<Protection> protection_;
   std::unique_ptr<Cache> cache_;
   std::unique_ptr<Database> database_;
+  std::unique_ptr<JobIntake> jobs_;
   std::unique_ptr<Recommender> recommender_;
   std::unique_ptr<FamilyRunner> families_;
   std::unique_ptr<HttpServer> admin_;

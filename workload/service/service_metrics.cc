@@ -47,8 +47,8 @@ struct ServiceMetrics::Families {
   prometheus::Gauge& redis_up;
 };
 
-ServiceMetrics::ServiceMetrics(const std::string& version, const std::string& queue)
-    : queue_(queue), families_(std::make_unique<Families>(page_.registry())) {
+ServiceMetrics::ServiceMetrics(const std::string& version)
+    : families_(std::make_unique<Families>(page_.registry())) {
   prometheus::BuildGauge()
       .Name("workload_info")
       .Help("Always 1; the label tells the version.")
@@ -82,7 +82,7 @@ std::string ServiceMetrics::page(const ServiceGauges& gauges) const {
   families_->warmup.Set(gauges.warmup_progress);
   families_->draining.Set(gauges.draining ? 1 : 0);
   families_->redis_up.Set(gauges.redis_up ? 1 : 0);
-  return page_.render() + queue_length_text(queue_, gauges.jobs_waiting);
+  return page_.render();
 }
 
 }  // namespace scalableapp::workload

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "workload/common/metrics_page.h"
@@ -17,12 +16,11 @@ struct ServiceGauges {
   double warmup_progress = 0;
   bool draining = false;
   bool redis_up = false;
-  std::optional<long long> jobs_waiting;  // None when not known: then there is no sample, not a 0.
 };
 
 class ServiceMetrics {
  public:
-  ServiceMetrics(const std::string& version, const std::string& queue);
+  explicit ServiceMetrics(const std::string& version);
   ~ServiceMetrics();
 
   // For what the families count.
@@ -38,7 +36,6 @@ class ServiceMetrics {
  private:
   struct Families;
   mutable MetricsPage page_;
-  std::string queue_;
   std::unique_ptr<Families> families_;
 };
 

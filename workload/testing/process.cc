@@ -16,9 +16,6 @@
 #include "workload/testing/eventually.h"
 
 namespace scalableapp::workload {
-namespace {
-
-// Empty if there is none.
 std::string find_on_path(const std::string& name) {
   const char* const path = std::getenv("PATH");
   std::istringstream directories(path != nullptr ? path : "/usr/bin");
@@ -28,8 +25,6 @@ std::string find_on_path(const std::string& name) {
   }
   return {};
 }
-
-}  // namespace
 
 Process::Process(const std::vector<std::string>& arguments) {
   std::vector<char*> words;

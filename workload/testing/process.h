@@ -46,5 +46,7 @@ class RedisServer {
 
 // A loopback port that is free now.
 int free_port();
+// The path of a program; empty if it is not on PATH.
+std::string find_on_path(const std::string& name);
 
 }  // namespace scalableapp::workload

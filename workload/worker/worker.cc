@@ -1,11 +1,8 @@
 #include "workload/worker/worker.h"
 
 #include <fmt/format.h>
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
-#include <prometheus/registry.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -14,74 +11,47 @@
 
 #include "operator/platform/clock.h"
 #include "operator/platform/log.h"
-#include "workload/common/burn.h"
 #include "workload/common/http_server.h"
 #include "workload/common/instant.h"
-#include "workload/common/job_queue.h"
 #include "workload/common/metrics_page.h"
 #include "workload/common/random_id.h"
 #include "workload/common/stop.h"
+#include "workload/database/database.h"
+#include "workload/worker/slot.h"
+#include "workload/worker/worker_metrics.h"
 
 namespace scalableapp::workload {
 namespace {
 
-// Three renewals fit into the alive time of job_queue.cc; a dead worker's jobs come back within
-// that and one round of this.
-constexpr seconds kHousekeepingInterval{2};
 // A claim blocks for a second on Redis' side.
 constexpr milliseconds kCommandTimeout{3000};
-// After an error of Redis the next try waits, beyond what the connection's own backoff does.
-constexpr milliseconds kErrorPause{200};
+// Four renewals fit into the time after which a worker is dead.
+constexpr milliseconds kMaxHousekeepingInterval{1000};
+constexpr milliseconds kFirstReachInterval{100};
 
-prometheus::Counter& counter(prometheus::Registry& registry, const char* name, const char* help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
+Result<JobHandler> find_handler(const std::string& name, const JobHandlers& handlers) {
+  const auto found = handlers.find(name);
+  if (found != handlers.end()) return found->second;
+  std::string names;
+  for (const auto& [known, handler] : handlers) names += (names.empty() ? "" : ", ") + known;
+  return fail(ErrorCode::kInvalid, fmt::format("--handler={}: must be one of {}", name, names));
 }
-
-struct Metrics {
-  explicit Metrics(prometheus::Registry& registry)
-      : processed(counter(registry, "jobs_processed_total", "Jobs done.")),
-        repeated(counter(registry, "jobs_repeated_total",
-                         "Jobs done that another worker had taken over.")),
-        returned(counter(registry, "jobs_returned_total", "Jobs put back at the stop.")),
-        reclaimed(counter(registry, "jobs_reclaimed_total", "Jobs of dead workers put back.")),
-        malformed(counter(registry, "jobs_malformed_total", "Entries dropped that are not jobs.")),
-        redis_errors(counter(registry, "redis_errors_total", "Redis commands that failed.")),
-        in_progress(prometheus::BuildGauge()
-                        .Name("jobs_in_progress")
-                        .Help("Jobs in work.")
-                        .Register(registry)
-                        .Add({})),
-        duration(prometheus::BuildHistogram()
-                     .Name("job_duration_seconds")
-                     .Help("From the claim of a job to its end.")
-                     .Register(registry)
-                     .Add({}, latency_buckets())),
-        age(prometheus::BuildHistogram()
-                .Name("job_age_seconds")
-                .Help("From the acceptance of a job to its claim.")
-                .Register(registry)
-                .Add({},
-                     std::vector<double>{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300})) {
-  }
-
-  prometheus::Counter& processed;
-  prometheus::Counter& repeated;
-  prometheus::Counter& returned;
-  prometheus::Counter& reclaimed;
-  prometheus::Counter& malformed;
-  prometheus::Counter& redis_errors;
-  prometheus::Gauge& in_progress;
-  prometheus::Histogram& duration;
-  prometheus::Histogram& age;
-};
 
 class RunningWorker final : public Worker {
  public:
   RunningWorker(const WorkerOptions& options, const HostPort& redis)
       : options_(options),
-        redis_{.server = redis, .command_timeout = kCommandTimeout},
         metrics_(page_.registry()),
-        name_(random_id().substr(0, 16)) {}
+        parts_{.options = options_,
+               .redis = {.server = redis, .command_timeout = kCommandTimeout},
+               .metrics = metrics_,
+               .failed = [this](const Error& error) { queue_failed(error); },
+               .claiming = claiming_.get_token(),
+               .working = working_.get_token()} {
+    // By chance: a restarted container must not take itself for its predecessor.
+    const auto name = random_id().substr(0, 16);
+    for (int index = 0; index < options.concurrency; ++index) consumers_.push_back(fmt::format("{}-{}", name, index));
+  }
 
   ~RunningWorker() override {
     drain();
@@ -89,18 +59,33 @@ class RunningWorker final : public Worker {
     admin_.reset();
   }
 
-  Result<void> open() {
+  Result<void> open(const MakeJobHandlers& make_handlers) {
+    if (!options_.database.shards.empty()) {
+      auto database = Database::open(options_.database, page_.registry());
+      if (!database) return tl::unexpected(database.error());
+      database_ = std::move(*database);
+    }
+    auto queues = Queues::open(options_.transport);
+    if (!queues) return tl::unexpected(queues.error());
+    queues_ = std::move(*queues);
+    parts_.queues = queues_.get();
+    auto handler = find_handler(options_.handler, make_handlers(database_.get()));
+    if (!handler) return tl::unexpected(handler.error());
+    parts_.handler = std::move(*handler);
     auto admin = HttpServer::start(
-        {.address = options_.address,
-         .port = options_.admin_port,
-         .port_flag = "admin-port",
-         .max_connections = 256},
+        {.address = options_.address, .port = options_.admin_port, .port_flag = "admin-port", .max_connections = 256},
         [this](const HttpRequest& request, const Respond& respond) { respond(answer(request)); });
     if (!admin) return tl::unexpected(admin.error());
     admin_ = std::move(*admin);
     housekeeper_ = std::jthread([this](const std::stop_token& stop) { keep_house(stop); });
-    for (int index = 0; index < options_.concurrency; ++index) {
-      slots_.emplace_back([this, slot = slot_name(index)] { run_slot(slot); });
+    running_slots_ = options_.concurrency;
+    for (const auto& consumer : consumers_) {
+      slots_.emplace_back([this, &consumer] {
+        run_slot(parts_, consumer);
+        const std::lock_guard lock(mutex_);
+        --running_slots_;
+        changed_.notify_all();
+      });
     }
     return {};
   }
@@ -109,11 +94,10 @@ class RunningWorker final : public Worker {
 
   void drain() override {
     if (slots_.empty()) return;
-    log_info("draining", {{"in_progress", metrics_.in_progress.Value()}});
+    log_info("draining", {{"in_progress", metrics_.in_progress()}});
     claiming_.request_stop();
     {
-      const auto deadline =
-          clock_.monotonic_now() + milliseconds(static_cast<int>(options_.drain_seconds * 1000));
+      const auto deadline = clock_.monotonic_now() + milliseconds(static_cast<int>(options_.drain_seconds * 1000));
       std::unique_lock lock(mutex_);
       while (running_slots_ > 0 && clock_.monotonic_now() < deadline) {
         clock_.wait_until(changed_, lock, deadline, {});
@@ -125,150 +109,54 @@ class RunningWorker final : public Worker {
   }
 
  private:
-  std::string slot_name(int index) const { return fmt::format("{}-{}", name_, index); }
-
-  // Claims and works until asked to stop. Never gives a job up without putting it back; if Redis
-  // does not answer, the job stays in the slot's list, from where another worker reclaims it.
-  void run_slot(const std::string& slot) {
-    {
-      const std::lock_guard lock(mutex_);
-      ++running_slots_;
-    }
-    RedisConnection connection(redis_);
-    JobQueue queue(connection, options_.queue);
-    bool may_hold_one = false;
-    while (!claiming_.stop_requested()) {
-      const auto job = may_hold_one ? queue.held_by(slot) : queue.claim(slot);
-      if (!job) {
-        // The claim may have been carried out all the same.
-        may_hold_one = true;
-        redis_failed(job.error());
-        sleep_for(clock_, kErrorPause, claiming_.get_token());
-        continue;
-      }
-      if (*job) {
-        may_hold_one = !work_on(queue, slot, **job);
-      } else {
-        may_hold_one = false;
-      }
-    }
-    // What a failed claim may have left goes back as well.
-    if (const auto held = queue.held_by(slot); held && *held) give_back(queue, slot, **held);
-    if (const auto left = queue.leave(slot); !left) redis_failed(left.error());
-    const std::lock_guard lock(mutex_);
-    --running_slots_;
-    changed_.notify_all();
-  }
-
-  // False if it is not known whether the job is out of the slot's list.
-  bool work_on(JobQueue& queue, const std::string& slot, const std::string& payload) {
-    const auto job = Job::decode(payload);
-    if (!job) {
-      log_warn("malformed job dropped", {{"error", job.error()}});
-      metrics_.malformed.Increment();
-      return queue.done(slot, payload).has_value();
-    }
-    metrics_.age.Observe(std::chrono::duration<double>(wall_now() - job->enqueued).count());
-    metrics_.in_progress.Increment();
-    const Instant began = instant_now();
-    burn_cpu(std::min(options_.job_cpu_ms, options_.job_ms));
-    const double rest_ms = options_.job_ms - to_seconds(instant_now() - began) * 1000;
-    const bool is_finished =
-        rest_ms <= 0 ||
-        sleep_for(clock_, milliseconds(static_cast<int>(rest_ms)), working_.get_token());
-    metrics_.in_progress.Decrement();
-    if (!is_finished) return give_back(queue, slot, payload);
-    const auto done = queue.done(slot, payload);
-    if (!done) {
-      redis_failed(done.error());
-      return false;
-    }
-    (*done ? metrics_.processed : metrics_.repeated).Increment();
-    metrics_.duration.Observe(to_seconds(instant_now() - began));
-    return true;
-  }
-
-  bool give_back(JobQueue& queue, const std::string& slot, const std::string& payload) {
-    if (const auto given = queue.give_back(slot, payload); !given) {
-      redis_failed(given.error());
-      return false;
-    }
-    metrics_.returned.Increment();
-    return true;
-  }
-
   void keep_house(const std::stop_token& stop) {
-    RedisConnection connection(redis_);
-    JobQueue queue(connection, options_.queue);
+    RedisConnection connection(parts_.redis);
+    const auto queue = queues_->queue(connection, options_.queue);
+    const auto interval = std::min(kMaxHousekeepingInterval, options_.transport.dead_after / 4);
     do {
-      for (int index = 0; index < options_.concurrency; ++index) {
-        // Slots that have left stay dead; a slot's own claims renew it as well.
-        if (claiming_.stop_requested() && metrics_.in_progress.Value() == 0) break;
-        if (const auto alive = queue.keep_alive(slot_name(index)); !alive) break;
-      }
-      const auto reclaimed = queue.reclaim();
-      if (reclaimed && *reclaimed > 0) {
-        metrics_.reclaimed.Increment(static_cast<double>(*reclaimed));
-        log_warn("reclaimed jobs of a dead worker", {{"jobs", *reclaimed}});
-      }
-      read_length(queue);
-      for (int beat = 1;
-           beat < kHousekeepingInterval.count() && sleep_for(clock_, seconds(1), stop); ++beat) {
-        read_length(queue);
-      }
-    } while (sleep_for(
-        clock_, waiting_ == kUnknown && !was_reached_ ? milliseconds(100) : milliseconds(1000),
-        stop));
+      if (const auto kept = keep_up(*queue); !kept) queue_failed(kept.error());
+      const auto backlog = queue->backlog();
+      metrics_.show_queue(options_.queue, backlog ? std::optional(*backlog) : std::nullopt);
+      if (backlog) was_reached_ = true;
+    } while (sleep_for(clock_, was_reached_ ? interval : kFirstReachInterval, stop));
   }
 
-  void read_length(JobQueue& queue) {
-    const auto length = queue.length();
-    waiting_ = length ? *length : kUnknown;
-    if (length) was_reached_ = true;
-    if (!length) redis_failed(length.error());
+  Result<void> keep_up(JobTransport& queue) {
+    for (const auto& consumer : consumers_) {
+      if (auto renewed = queue.renew(consumer); !renewed) return renewed;
+    }
+    return queue.keep_up();
   }
 
-  void redis_failed(const Error& error) {
-    metrics_.redis_errors.Increment();
+  void queue_failed(const Error& error) {
+    metrics_.count(WorkerEvent::kQueueError);
     const std::lock_guard lock(mutex_);
     if (instant_now() < next_log_) return;
     next_log_ = instant_now() + seconds(5);
-    log_warn("redis failed", {{"error", error}});
+    log_warn("the queue failed", {{"error", error}});
   }
 
   HttpResponse answer(const HttpRequest& request) {
     if (request.method != "GET") return error_response(405, "use GET");
-    if (request.path == "/metrics") {
-      const long long waiting = waiting_;
-      return {200,
-              page_.render() + queue_length_text(options_.queue, waiting == kUnknown
-                                                                     ? std::nullopt
-                                                                     : std::optional(waiting)),
-              kMetricsContentType};
-    }
+    if (request.path == "/metrics") return {200, page_.render(), kMetricsContentType};
     if (request.path == "/livez") return {200, "ok\n", "text/plain"};
     if (request.path == "/readyz" || request.path == "/healthz") {
-      const char* why = claiming_.stop_requested() ? "draining"
-                        : !was_reached_            ? "redis was not reached yet"
-                                                   : "";
-      return {*why == '\0' ? 200 : 503, fmt::format("{}\n", *why == '\0' ? "ok" : why),
-              "text/plain"};
+      const char* why = claiming_.stop_requested() ? "draining" : !was_reached_ ? "the queue was not reached yet" : "";
+      return {*why == '\0' ? 200 : 503, fmt::format("{}\n", *why == '\0' ? "ok" : why), "text/plain"};
     }
     return error_response(404, "use /metrics, /livez, /readyz or /healthz");
   }
 
-  static constexpr long long kUnknown = -1;
-
   const WorkerOptions options_;
-  const RedisOptions redis_;
   SystemClock clock_;
   MetricsPage page_;
-  Metrics metrics_;
-  const std::string
-      name_;  // By chance: a restarted container must not take itself for its predecessor.
+  WorkerMetrics metrics_;
   std::stop_source claiming_;
   std::stop_source working_;
-  std::atomic<long long> waiting_ = kUnknown;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<Queues> queues_;
+  SlotParts parts_;  // Set before the first slot starts.
+  std::vector<std::string> consumers_;
   std::atomic<bool> was_reached_ = false;
   std::mutex mutex_;  // Guards the next two.
   int running_slots_ = 0;
@@ -281,17 +169,19 @@ class RunningWorker final : public Worker {
 
 }  // namespace
 
-Result<std::unique_ptr<Worker>> Worker::start(const WorkerOptions& options) {
+Result<std::unique_ptr<Worker>> Worker::start(const WorkerOptions& options, const MakeJobHandlers& make_handlers) {
   const auto redis = parse_host_port(options.redis, "redis");
   if (!redis) return tl::unexpected(redis.error());
+  if (options.next == options.queue)
+    return fail(ErrorCode::kInvalid, fmt::format("--next={}: must not be the queue itself", options.next));
   auto worker = std::make_unique<RunningWorker>(options, *redis);
-  if (auto opened = worker->open(); !opened) return tl::unexpected(opened.error());
+  if (auto opened = worker->open(make_handlers); !opened) return tl::unexpected(opened.error());
   log_info("working", {{"queue", options.queue}, {"admin_port", worker->admin_port()}});
   return worker;
 }
 
-Result<void> run_worker(const WorkerOptions& options, std::stop_token stop) {
-  auto worker = Worker::start(options);
+Result<void> run_worker(const WorkerOptions& options, const MakeJobHandlers& make_handlers, std::stop_token stop) {
+  auto worker = Worker::start(options, make_handlers);
   if (!worker) return tl::unexpected(worker.error());
   wait_until_stopped(stop);
   (*worker)->drain();

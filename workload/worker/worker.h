@@ -1,21 +1,28 @@
-// Works off a JobQueue: a number of slots, each a thread with a connection of its own, which claims
-// a job, works on it and reports it done. Another thread keeps the slots alive in Redis, reclaims
-// the jobs of dead workers and reads the queue's length. Thread-safe.
+// Works off a queue of jobs: a number of slots (slot.h), each a thread with a connection of its own. Another thread
+// says that they are alive, brings back jobs that are due again and reads the queue's length. Thread-safe.
 //
-// Admin port: /metrics, /livez, /readyz (Redis was reached once and not stopping), /healthz.
+// Admin port: /metrics, /livez, /readyz (the queue was reached once and not stopping), /healthz.
 #pragma once
 
 #include <memory>
 #include <stop_token>
 
 #include "operator/base/result.h"
+#include "workload/jobs/handlers.h"
 #include "workload/worker/options.h"
 
 namespace scalableapp::workload {
 
+class Database;
+
+// The table of handlers; the database is the worker's, null without --shards.
+using MakeJobHandlers = std::function<JobHandlers(Database*)>;
+
 class Worker {
  public:
-  static Result<std::unique_ptr<Worker>> start(const WorkerOptions& options);
+  // kInvalid names the flag.
+  static Result<std::unique_ptr<Worker>> start(
+      const WorkerOptions& options, const MakeJobHandlers& make_handlers = [](Database*) { return plain_handlers(); });
   // Drains if that was not done.
   virtual ~Worker() = default;
 
@@ -25,6 +32,6 @@ class Worker {
 };
 
 // The whole subcommand: returns when asked to stop and drained.
-Result<void> run_worker(const WorkerOptions& options, std::stop_token stop);
+Result<void> run_worker(const WorkerOptions& options, const MakeJobHandlers& make_handlers, std::stop_token stop);
 
 }  // namespace scalableapp::workload
