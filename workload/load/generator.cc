@@ -57,9 +57,6 @@ class Engine final : public Generator, public ConnectionOwner {
   Result<void> start(RunSpec spec) override {
     auto addresses = look_up(spec);
     if (!addresses) return tl::unexpected(addresses.error());
-    log_info("a run begins", {{"connections_at_most", limits_.max_connections},
-                              {"local_ports", limits_.local_ports},
-                              {"rate_at_most", kMaxRate}});
     for (const auto& note : spec.notes) log_info("of the plan", {{"note", note}});
     asio::post(io_, [this, addresses = std::move(*addresses), spec = std::move(spec)]() mutable {
       if (run_) run_->stop(instant_now());

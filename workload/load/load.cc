@@ -13,6 +13,7 @@
 #include "workload/common/metrics_page.h"
 #include "workload/common/stop.h"
 #include "workload/load/calibrate.h"
+#include "workload/load/limits.h"
 
 namespace scalableapp::workload {
 namespace {
@@ -171,6 +172,10 @@ Result<std::unique_ptr<LoadServer>> LoadServer::start(const LoadOptions& options
   if (const auto spec = run_spec(options); !spec) return tl::unexpected(spec.error());
   auto server = std::make_unique<RunningLoadServer>(options);
   if (auto opened = server->open(); !opened) return tl::unexpected(opened.error());
+  log_info("the generator's own limits",
+           {{"connections", room_for_connections(options.max_connections)},
+            {"local_ports", local_ports()},
+            {"requests_per_second", kMaxRate}});
   return server;
 }
 
