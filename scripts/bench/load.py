@@ -5,9 +5,9 @@
 
 1. At one fixed rate, which hey can keep too (wrk cannot): throughput and quantiles must agree.
 2. Above what the service can do: as many requests must be completed each second.
-3. The service stands still for a second at a fixed rate: what each of them makes of it. In a closed loop a worker that
-   waits sends nothing, so that the standstill costs a handful of requests (coordinated omission). wrk reckons afterwards
-   what it left out and adds it to its latencies (stats_correct in its wrk.c), which is a second opinion on ours.
+3. The service stands still for a second at a fixed rate: what each of them makes of it. In a closed loop a worker
+   that waits sends nothing, so that the standstill costs a handful of requests (coordinated omission). wrk reckons
+   afterwards what it left out and adds it to its latencies (stats_correct in its wrk.c): a second opinion on ours.
 
 Exit code 1 if they differ by more than is allowed below. --update-docs also replaces the table of docs/load.md.
 """
@@ -121,6 +121,11 @@ def wrk(url, connections):
             "max": milliseconds(r"Latency\s+\S+\s+\S+")}
 
 
+def latency_row(name, got, digits):
+    figures = [f"{got[name]:.{digits}f}" for name in ("rate", "p50", "p90", "p99")] + [f"{got['max']:.0f}"]
+    return f"| {name} | " + " | ".join(figures) + " |"
+
+
 class Checks:
     def __init__(self):
         self.wrong = []
@@ -137,7 +142,7 @@ def fixed_rate(binary, checks):
     lines = [f"At {RATE} requests/s for {SECONDS} s, a service that takes {WAIT_MS} ms:", "",
              "| | completed/s | p50 ms | p90 ms | p99 ms | max ms |", "|---|--:|--:|--:|--:|--:|"]
     for name, got in (("demo-workload load", mine), (f"hey -c {WORKERS} -q {RATE // WORKERS}", theirs)):
-        lines.append(f"| {name} | {got['rate']:.1f} | {got['p50']:.2f} | {got['p90']:.2f} | {got['p99']:.2f} | {got['max']:.1f} |")
+        lines.append(latency_row(name, got, 2))
     ratios = {name: mine[name] / theirs[name] for name in ALLOWED}
     lines.append("| ratio | " + " | ".join(f"{ratios[name]:.2f}" for name in ALLOWED) + " | |")
     for name, bounds in ALLOWED.items():
@@ -160,9 +165,10 @@ def saturation(binary, checks):
         lines.append(f"| {name} | as fast as answered | {got['rate']:.1f} | {ratio:.2f} |")
         checks.within(f"at saturation, completed/s of ours / {name}", ratio, ALLOWED_COMPLETED)
     shed = report["total"]["failures"].get("shed", 0)
-    lines += ["", f"Ours also says that {100 * shed / report['total']['offered']:.0f} % of what was offered was shed; a closed "
-              "loop never offers it. Latencies are not compared here: the open loop's queue is full, the closed loop's "
-              "is as long as it has connections."]
+    share = 100 * shed / report["total"]["offered"]
+    lines += ["", f"Ours also says that {share:.0f} % of what was offered was shed; a closed loop never offers it. "
+              "Latencies are not compared here: the open loop's queue is full, the closed loop's is as long as it has "
+              "connections."]
     return lines
 
 
@@ -179,20 +185,20 @@ def standstill(binary, checks):
     mine, report = with_standstill(lambda url: ours(binary, url, RATE))
     theirs = with_standstill(lambda url: hey(url, "-c", str(WORKERS), "-q", str(RATE // WORKERS)))
     closed = with_standstill(lambda url: wrk(url, WORKERS))
-    lines = [f"The service stands still (SIGSTOP) for {STANDSTILL} s of {SECONDS} s; a user who comes at any time meets that "
-             f"with a chance of {100 * STANDSTILL // SECONDS} %:", "",
+    lines = [f"The service stands still (SIGSTOP) for {STANDSTILL} s of {SECONDS} s; a user who comes at any time "
+             f"meets that with a chance of {100 * STANDSTILL // SECONDS} %:", "",
              "| | requests/s | p50 ms | p90 ms | p99 ms | max ms |", "|---|--:|--:|--:|--:|--:|"]
-    rows = (("demo-workload load", mine), (f"hey -c {WORKERS} -q {RATE // WORKERS}", theirs), (f"wrk -c{WORKERS}, corrected", closed))
-    for name, got in rows:
-        lines.append(f"| {name} | {got['rate']:.0f} | {got['p50']:.1f} | {got['p90']:.1f} | {got['p99']:.1f} | {got['max']:.0f} |")
+    rows = (("demo-workload load", mine), (f"hey -c {WORKERS} -q {RATE // WORKERS}", theirs),
+            (f"wrk -c{WORKERS}, corrected", closed))
+    lines += [latency_row(name, got, 1) for name, got in rows]
     checks.within("after a standstill, p99 of ours in ms", mine["p99"], (600, 1100 * STANDSTILL))
     checks.within("after a standstill, max of ours in ms", mine["max"], (900, 1500 * STANDSTILL))
     checks.within("after a standstill, p99 of ours / wrk's corrected one", mine["p99"] / closed["p99"], (0.75, 1.33))
     checks.within("after a standstill, share of hey's requests over 100 ms", theirs["slow"], (0, 0.02))
     limited = report["generator"]["limited_seconds"]
-    lines += ["", f"hey has {100 * theirs['slow']:.1f} % of its requests over {SLOW_MS} ms, and so a p99 that knows nothing of the "
-              "standstill. wrk would too, but adds the requests that it reckons it left out. Ours was itself the limit in "
-              f"{limited} of the seconds."]
+    lines += ["", f"hey has {100 * theirs['slow']:.1f} % of its requests over {SLOW_MS} ms, and so a p99 that knows "
+              "nothing of the standstill. wrk would too, but adds the requests that it reckons it left out. Ours was itself "
+              f"the limit in {limited} of the seconds."]
     return lines
 
 
@@ -210,7 +216,8 @@ def main():
     if checks.wrong:
         print("\n".join(f"DIFFERS: {wrong}" for wrong in checks.wrong))
         sys.exit(1)
-    calibrated = subprocess.run([options.binary, "load", "--calibrate"], check=True, capture_output=True, text=True).stdout
+    calibrated = subprocess.run([options.binary, "load", "--calibrate"], check=True, capture_output=True,
+                                text=True).stdout
     lines += [f"`demo-workload load --calibrate`: {calibrated.strip()}."]
     text = "\n".join(lines)
     if options.update_docs:
