@@ -197,8 +197,8 @@ def standstill(binary, checks):
     checks.within("after a standstill, share of hey's requests over 100 ms", theirs["slow"], (0, 0.02))
     limited = report["generator"]["limited_seconds"]
     lines += ["", f"hey has {100 * theirs['slow']:.1f} % of its requests over {SLOW_MS} ms, and so a p99 that knows "
-              "nothing of the standstill. wrk would too, but adds the requests that it reckons it left out. Ours was itself "
-              f"the limit in {limited} of the seconds."]
+              "nothing of the standstill. wrk would too, but adds the requests that it reckons it left out. Ours was "
+              f"itself the limit in {limited} of the seconds."]
     return lines
 
 
