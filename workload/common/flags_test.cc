@@ -71,44 +71,5 @@ TEST(HostPort, NeedsAHostAndAPort) {
   }
 }
 
-TEST(LoadOptions, BadTargetsAndProfilesAreRefusedWithTheFlagsName) {
-  LoadOptions options;
-  for (const char* target : {"web", "https://web", "http://", "http://web/path", "http://web:x"}) {
-    options.target = target;
-    const auto parsed = generator_options(options);
-    ASSERT_FALSE(parsed) << target;
-    EXPECT_THAT(parsed.error().message, HasSubstr("--target="));
-  }
-  options = {};
-  options.profile = "40:3";
-  EXPECT_THAT(run_spec(options).error().message, HasSubstr("--profile: \"40:3\""));
-  options.profile = "missing.csv";
-  EXPECT_THAT(run_spec(options).error().message, HasSubstr("cannot read missing.csv"));
-}
-
-TEST(LoadOptions, TheBodyOfAStartIsCheckedFieldByField) {
-  const LoadOptions initial;
-  const auto spec =
-      run_spec_from_json(R"({"profile":"40:10s","arrivals":"poisson","seed":7})", initial).value();
-  EXPECT_EQ(spec.seed, 7u);
-  EXPECT_EQ(spec.arrivals, Arrivals::kPoisson);
-  EXPECT_EQ(spec.mix_text, initial.mix);
-  EXPECT_EQ(run_spec_from_json(R"({"csv":"0,5\n10,50\n"})", initial).value().profile.requests(),
-            550);
-  const struct {
-    const char* body;
-    const char* message;
-  } rows[] = {{"[]", "body: must be a JSON object"}, {"{", "body: must be a JSON object"},
-              {R"({"profile":5})", "profile: must"}, {R"({"profile":"9999:1s"})", "profile: "},
-              {R"({"rate":1e9})", "rate: must"},     {R"({"duration":"2h"})", "duration: must"},
-              {R"({"mix":"x"})", "mix: "},           {R"({"arrivals":"x"})", "arrivals: "},
-              {R"({"seed":-1})", "seed: must"},      {R"({"speed":1})", "speed: is not known"}};
-  for (const auto& row : rows) {
-    const auto parsed = run_spec_from_json(row.body, initial);
-    ASSERT_FALSE(parsed) << row.body;
-    EXPECT_THAT(parsed.error().message, HasSubstr(row.message));
-  }
-}
-
 }  // namespace
 }  // namespace scalableapp::workload

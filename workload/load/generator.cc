@@ -1,22 +1,11 @@
 #include "workload/load/generator.h"
 
 #include <fmt/format.h>
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
-#include <prometheus/registry.h>
-#include <sys/socket.h>
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
 #include <deque>
 #include <optional>
 #include <random>
@@ -25,21 +14,19 @@
 
 #include "operator/platform/log.h"
 #include "workload/common/instant.h"
-#include "workload/common/metrics_page.h"
 #include "workload/common/random_id.h"
-#include "workload/load/record.h"
+#include "workload/load/generator_metrics.h"
+#include "workload/load/html_report.h"
+#include "workload/load/pools.h"
+#include "workload/load/report.h"
+#include "workload/load/run.h"
 
 namespace scalableapp::workload {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
-using tcp = asio::ip::tcp;
 using boost::system::error_code;
-
-// Answers of the demo's service are small; anything larger than this is not what is measured here.
-constexpr std::size_t kMaxAnswerBytes = 1 << 20;
+namespace errc = boost::system::errc;
 
 std::int64_t unix_seconds() {
   return std::chrono::floor<seconds>(wall_now()).time_since_epoch().count();
@@ -49,134 +36,13 @@ microseconds to_micros(Instant::duration duration) {
   return std::chrono::duration_cast<microseconds>(duration);
 }
 
-struct Run {
-  Run(RunSpec given)
-      : spec(std::move(given)),
-        schedule(spec.profile, spec.arrivals, spec.seed),
-        random(spec.seed) {
-    record.profile = spec.profile_text;
-    record.mix = spec.mix_text;
-    record.started = unix_seconds();
-    for (const auto& phase : spec.profile.phases) {
-      record.phase_names.push_back(phase.name);
-      double duration = 0;
-      for (const auto& segment : phase.segments) duration += segment.duration;
-      record.phase_seconds.push_back(duration);
-    }
-    record.phases.resize(spec.profile.phases.size());
-    next = schedule.next();
-  }
-
-  Instant instant_of(const Arrival& arrival) const {
-    return began + to_duration(arrival.at_seconds);
-  }
-
-  RunSpec spec;
-  ArrivalSchedule schedule;
-  std::mt19937_64 random;  // Picks requests and users; the schedule has its own.
-  RunRecord record;
-  Instant began = instant_now();
-  std::optional<Arrival> next;
-  std::size_t open = 0;  // Requests without an outcome yet.
-};
-
-struct Request {
-  std::shared_ptr<Run> run;
-  std::size_t phase;
-  Instant intended;
-  Instant deadline;
-  std::string text;
-  std::size_t user;
-  bool was_retried = false;
-};
-
-struct Counters {
-  explicit Counters(prometheus::Registry& registry)
-      : offered(prometheus::BuildCounter()
-                    .Name("load_offered_requests_total")
-                    .Help("Requests that the schedule asked for.")
-                    .Register(registry)
-                    .Add({})),
-        retried(prometheus::BuildCounter()
-                    .Name("load_retried_requests_total")
-                    .Help("Requests sent again because an idle connection had been closed.")
-                    .Register(registry)
-                    .Add({})),
-        latency(prometheus::BuildHistogram()
-                    .Name("load_latency_seconds")
-                    .Help("From the intended start to the complete answer, of successful requests.")
-                    .Register(registry)
-                    .Add({}, latency_buckets())),
-        lag(prometheus::BuildHistogram()
-                .Name("load_schedule_lag_seconds")
-                .Help("From the intended to the real start: the generator's own delay.")
-                .Register(registry)
-                .Add({}, std::vector<double>{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
-                                             0.25, 1})),
-        rate(prometheus::BuildGauge()
-                 .Name("load_target_rate")
-                 .Help("Requests per second that the profile asks for now.")
-                 .Register(registry)
-                 .Add({})),
-        connections(prometheus::BuildGauge()
-                        .Name("load_connections")
-                        .Help("Open connections to the target.")
-                        .Register(registry)
-                        .Add({})) {
-    auto& outcomes = prometheus::BuildCounter()
-                         .Name("load_requests_total")
-                         .Help("Requests by outcome.")
-                         .Register(registry);
-    for (std::size_t index = 0; index < kOutcomes; ++index) {
-      by_outcome.push_back(&outcomes.Add({{"outcome", to_string(static_cast<Outcome>(index))}}));
-    }
-  }
-  prometheus::Counter& offered;
-  prometheus::Counter& retried;
-  prometheus::Histogram& latency;
-  prometheus::Histogram& lag;
-  prometheus::Gauge& rate;
-  prometheus::Gauge& connections;
-  std::vector<prometheus::Counter*> by_outcome;
-};
-
-class Engine;
-
-// One connection; carries one request at a time.
-class Connection : public std::enable_shared_from_this<Connection> {
- public:
-  Connection(asio::io_context& io, Engine& engine, Instant expires);
-  ~Connection();
-
-  void carry(std::unique_ptr<Request> request);
-  bool is_expired(Instant now) const { return now >= expires_; }
-  // True if the server closed it (or sent what was not asked for) while it was idle.
-  bool is_dead();
-
- private:
-  void write();
-  void read();
-  void failed(Outcome outcome, error_code error);
-  void answered();
-
-  beast::tcp_stream stream_;
-  Engine& engine_;
-  const Instant expires_;
-  bool is_connected_ = false;
-  bool is_reused_ = false;
-  std::unique_ptr<Request> request_;
-  beast::flat_buffer buffer_;
-  std::optional<http::response_parser<http::string_body>> parser_;
-};
-
-class Engine final : public Generator {
+class Engine final : public Generator, public ConnectionOwner {
  public:
   Engine(const GeneratorOptions& options, OnText on_second, std::function<void()> on_end)
       : options_(options),
+        limits_{room_for_connections(options.max_connections), local_ports()},
         on_second_(std::move(on_second)),
-        on_end_(std::move(on_end)),
-        counters_(page_.registry()),
-        cookies_(static_cast<std::size_t>(options.users)) {
+        on_end_(std::move(on_end)) {
     asio::post(io_, [this] { await_second(); });
     thread_ = std::jthread([this] { io_.run(); });
   }
@@ -184,27 +50,26 @@ class Engine final : public Generator {
   ~Engine() override {
     io_.stop();
     thread_.join();
-    idle_.clear();
+    pools_.use({}, 1);
     pending_.clear();
   }
 
   Result<void> start(RunSpec spec) override {
-    error_code error;
-    asio::io_context lookup;
-    tcp::resolver resolver(lookup);
-    const auto found =
-        resolver.resolve(options_.target.host, fmt::format("{}", options_.target.port), error);
-    if (error || found.empty()) {
-      return fail(ErrorCode::kUnavailable,
-                  fmt::format("{} has no address: {}", options_.target.host, error.message()));
-    }
-    const tcp::endpoint endpoint = found.begin()->endpoint();
-    asio::post(io_, [this, endpoint, spec = std::move(spec)]() mutable {
-      if (endpoint != endpoint_) idle_.clear();
-      endpoint_ = endpoint;
-      if (run_) end_schedule(true);
-      run_ = std::make_shared<Run>(std::move(spec));
+    auto addresses = look_up(spec);
+    if (!addresses) return tl::unexpected(addresses.error());
+    for (const auto& note : spec.notes) log_info("of the plan", {{"note", note}});
+    asio::post(io_, [this, addresses = std::move(*addresses), spec = std::move(spec)]() mutable {
+      if (run_) run_->stop(instant_now());
+      run_ = std::make_shared<Run>(std::move(spec), instant_now(), wall_now());
       is_over_ = false;
+      timeline_.set_endpoints(run_->endpoint_names());
+      pools_.use(addresses, run_->spec().users);
+      pool_of_endpoint_.clear();
+      for (std::size_t index = 0; index < run_->endpoints(); ++index) {
+        const auto& entry = run_->entry(index);
+        pool_of_endpoint_.push_back(pools_.of(entry.target));
+        metrics_.requests_of(entry.name);
+      }
       pump();
     });
     return {};
@@ -212,183 +77,185 @@ class Engine final : public Generator {
 
   void stop() override {
     asio::post(io_, [this] {
-      if (run_ && run_->next) end_schedule(true);
+      if (run_ && run_->next_due()) {
+        run_->stop(instant_now());
+        due_.cancel();
+      }
       check_end();
     });
   }
 
   void stats(OnText give) override {
     asio::post(io_, [this, give = std::move(give)] {
-      if (run_) note_elapsed();
+      if (run_) run_->note_elapsed(instant_now());
       give(stats_json(timeline_, unix_seconds() - 1, run_ ? &run_->record : nullptr,
-                      run_ && run_->next.has_value(), open_));
+                      run_ && run_->next_due(), open_));
     });
   }
   void timeline(std::int64_t since, OnText give) override {
     asio::post(io_, [this, since, give = std::move(give)] {
-      give(timeline_json(timeline_.rows(), since));
+      give(timeline_json(timeline_.rows(), since, run_ ? &run_->record : nullptr));
     });
   }
   void report(OnText give) override {
-    asio::post(io_, [this, give = std::move(give)] {
-      if (!run_) return give("{}\n");
-      note_elapsed();
-      if (!is_over_) run_->record.ended = unix_seconds();
-      give(report_json(run_->record, timeline_.rows()));
+    with_record(std::move(give), "{}\n", [this](const RunRecord& record) {
+      return report_json(record, timeline_.rows(), limits_);
     });
   }
-  std::string metrics_page() const override { return page_.render(); }
+  void html_report(OnText give) override {
+    with_record(std::move(give), "", [this](const RunRecord& record) {
+      return workload::html_report(record, timeline_.rows());
+    });
+  }
+  void accepted(std::string endpoint, std::size_t offset, std::size_t limit, OnIds give) override {
+    asio::post(io_, [this, endpoint = std::move(endpoint), offset, limit, give = std::move(give)] {
+      give(run_ ? accepted_text(run_->record, endpoint, offset, limit) : std::string());
+    });
+  }
+  std::string metrics_page() const override { return metrics_.render(); }
 
-  // --- called by connections ---
+ private:
+  // --- told by connections ---
 
-  const GeneratorOptions& options() const { return options_; }
-  const tcp::endpoint& endpoint() const { return endpoint_; }
-  void connection_opened() { counters_.connections.Set(static_cast<double>(++connections_)); }
-  void connection_closed() { counters_.connections.Set(static_cast<double>(--connections_)); }
+  void connection_opened() override { metrics_.set_connections(++connections_); }
+  void connection_closed() override { metrics_.set_connections(--connections_); }
 
-  void finished(Request& request, Outcome outcome) {
-    const auto latency = to_micros(instant_now() - request.intended);
+  void finished(Request& request, Outcome outcome, unsigned status,
+                const AnswerMarks& marks) override {
+    auto& run = *request.run;
+    const auto& planned = request.planned;
+    const auto latency = to_micros(instant_now() - planned.intended);
     if (outcome == Outcome::kOk && latency > options_.timeout) outcome = Outcome::kTimeout;
-    request.run->record.phases[request.phase].count(outcome, latency);
-    timeline_.current().count(outcome, latency);
-    counters_.by_outcome[static_cast<std::size_t>(outcome)]->Increment();
-    if (outcome == Outcome::kOk)
-      counters_.latency.Observe(static_cast<double>(latency.count()) * 1e-6);
+    run.record.count(planned.phase, planned.endpoint, planned.intended_second, outcome, latency,
+                     marks);
+    timeline_.current().count(outcome, latency, marks);
+    timeline_.count_endpoint(run.endpoint_names(), planned.endpoint, outcome == Outcome::kOk);
+    const auto& entry = run.entry(planned.endpoint);
+    metrics_.count(metrics_.requests_of(entry.name), outcome, to_seconds(latency));
+    if (entry.method == "POST" && status >= 200 && status < 300) {
+      run.record.endpoints[planned.endpoint].accepted.add(request.id, run.record.kept_ids);
+    }
     --open_;
-    --request.run->open;
+    --run.open;
     check_end();
   }
 
-  void retry(std::unique_ptr<Request> request) {
+  void retry(std::unique_ptr<Request> request) override {
     request->was_retried = true;
-    ++request->run->record.phases[request->phase].retried;
+    auto& record = request->run->record;
+    ++record.phases[request->planned.phase].tally.retried;
+    ++record.endpoints[request->planned.endpoint].tally.retried;
     ++timeline_.current().retried;
-    counters_.retried.Increment();
-    std::make_shared<Connection>(io_, *this, expiry())->carry(std::move(request));
+    metrics_.retried();
+    new_connection(request->pool)->carry(std::move(request));
   }
 
-  void keep_cookie(std::size_t user, std::string cookie) { cookies_[user] = std::move(cookie); }
-
-  // Of what broke on the way, one a second is told: the counts do not say why.
-  void tell_failure(Outcome outcome, const error_code& error) {
+  // Of what broke on the way, one a second is logged: the counts do not say why.
+  void tell_failure(Outcome outcome, const error_code& error) override {
+    auto& own = timeline_.own();
+    own.out_of_ports += error == errc::address_not_available ? 1 : 0;
+    own.out_of_descriptors += error == errc::too_many_files_open ? 1 : 0;
     if (std::exchange(told_second_, current_second_) == current_second_) return;
     log_warn("a request failed", {{"as", to_string(outcome)}, {"why", error.message()}});
   }
 
-  // The connection is free, or gone if null: the longest waiting request is next.
-  void freed(std::shared_ptr<Connection> connection) {
+  // The longest waiting request is next.
+  void freed(std::shared_ptr<Connection> connection) override {
     const Instant now = instant_now();
-    if (connection && connection->is_expired(now)) connection.reset();
+    if (connection && (connection->is_expired(now) || !connection->pool()->is_current)) {
+      connection.reset();
+    }
     while (!pending_.empty()) {
       auto request = std::move(pending_.front());
       pending_.pop_front();
       if (now >= request->deadline) {
-        finished(*request, Outcome::kNoConnection);
+        finished(*request, Outcome::kNoConnection, 0, {});
         continue;
       }
+      if (connection && connection->pool() != request->pool) connection.reset();
       return send(std::move(request), std::move(connection));
     }
-    if (connection) idle_.push_back(std::move(connection));
+    if (connection) connection->pool()->idle.push_back(std::move(connection));
   }
 
- private:
-  Instant expiry() {
+  // --- its own ---
+
+  std::shared_ptr<Connection> new_connection(const std::shared_ptr<Pool>& pool) {
     const double jitter = std::uniform_real_distribution(1.0, 1.5)(random_);
-    return instant_now() + to_duration(to_seconds(options_.connection_lifetime) * jitter);
+    const auto lifetime = to_duration(to_seconds(options_.connection_lifetime) * jitter);
+    return std::make_shared<Connection>(io_, *this, pool, instant_now() + lifetime);
   }
 
-  // Starts all that is due and sleeps until the next.
+  // Starts all that is due and sleeps until the next, or until the last interval is over.
   void pump() {
     const Instant now = instant_now();
-    while (run_->next && run_->instant_of(*run_->next) <= now) {
-      offer(*run_->next);
-      run_->next = run_->schedule.next();
+    auto due = run_->next_due();
+    while (due && *due <= now) {
+      offer(run_->take());
+      due = run_->next_due();
     }
-    if (!run_->next) return end_schedule(false);
-    due_.expires_at(run_->instant_of(*run_->next));
-    due_.async_wait([this](error_code error) {
-      if (!error && run_ && run_->next) pump();
+    due_.expires_at(due ? *due : run_->end_of_schedule());
+    due_.async_wait([this, is_last = !due](error_code error) {
+      if (error) return;
+      if (is_last) return check_end();
+      pump();
     });
   }
 
-  void offer(const Arrival& arrival) {
+  void offer(const PlannedRequest& planned) {
     auto request = std::make_unique<Request>();
     request->run = run_;
-    request->phase = arrival.phase;
-    request->intended = run_->instant_of(arrival);
-    request->deadline = request->intended + options_.timeout;
-    const auto& entry = run_->spec.mix.pick(std::uniform_real_distribution(0.0, 1.0)(run_->random));
-    request->user =
-        std::uniform_int_distribution<std::size_t>(0, cookies_.size() - 1)(run_->random);
-    request->text = text_of(entry, cookies_[request->user]);
-    ++run_->record.phases[arrival.phase].offered;
+    request->pool = pool_of_endpoint_[planned.endpoint];
+    request->planned = planned;
+    request->deadline = planned.intended + options_.timeout;
+    const auto& entry = run_->entry(planned.endpoint);
+    const auto& cookie = request->pool->cookies[planned.user];
+    request->has_cookie = !cookie.empty();
+    if (needs_id(entry)) request->id = random_id();
+    request->text = request_text(
+        entry, cookie, {.user = planned.user + 1, .id = request->id, .random = run_->random()});
+    ++run_->record.phases[planned.phase].tally.offered;
+    ++run_->record.endpoints[planned.endpoint].tally.offered;
     ++timeline_.current().offered;
     ++open_;
     ++run_->open;
-    counters_.offered.Increment();
-    std::shared_ptr<Connection> connection;
-    const Instant now = instant_now();
-    while (!idle_.empty() && !connection) {  // The one used last: the others get to expire.
-      connection = std::move(idle_.back());
-      idle_.pop_back();
-      if (connection->is_expired(now) || connection->is_dead()) connection.reset();
-    }
-    if (!connection && connections_ >= options_.max_connections) {
+    metrics_.offered();
+    auto connection = Pools::take_idle(*request->pool, instant_now());
+    if (!connection && connections_ >= limits_.max_connections && !pools_.drop_one_idle()) {
+      ++timeline_.own().waited;
       pending_.push_back(std::move(request));
       return;
     }
     send(std::move(request), std::move(connection));
   }
 
-  std::string text_of(const MixEntry& entry, const std::string& cookie) const {
-    std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: demo-workload\r\n",
-                                   entry.method, entry.target, options_.target.host);
-    if (!cookie.empty()) text += fmt::format("Cookie: {}\r\n", cookie);
-    if (entry.method == "POST") {
-      text += fmt::format("Content-Length: 0\r\nIdempotency-Key: {}\r\n", random_id());
-    }
-    return text += "\r\n";
-  }
-
   void send(std::unique_ptr<Request> request, std::shared_ptr<Connection> connection) {
-    const auto lag = to_micros(instant_now() - request->intended);
-    request->run->record.phases[request->phase].lag.record(lag);
+    const auto lag = to_micros(instant_now() - request->planned.intended);
+    auto& record = request->run->record;
+    record.phases[request->planned.phase].tally.lag.record(lag);
+    record.endpoints[request->planned.endpoint].tally.lag.record(lag);
     timeline_.current().lag.record(lag);
-    counters_.lag.Observe(static_cast<double>(lag.count()) * 1e-6);
-    if (!connection) connection = std::make_shared<Connection>(io_, *this, expiry());
+    metrics_.lag(to_seconds(lag));
+    if (!connection) connection = new_connection(request->pool);
     connection->carry(std::move(request));
   }
 
-  void note_elapsed() {
-    if (run_->next) run_->record.elapsed_seconds = to_seconds(instant_now() - run_->began);
-  }
-
-  void end_schedule(bool was_stopped) {
-    note_elapsed();
-    if (!was_stopped) run_->record.elapsed_seconds = run_->spec.profile.duration_seconds();
-    run_->record.was_stopped = was_stopped && run_->next.has_value();
-    run_->next.reset();
-    if (!was_stopped) {
-      // The run lasts until the end of its last interval, not only until its last request.
-      due_.expires_at(run_->began + to_duration(run_->record.elapsed_seconds));
-      due_.async_wait([this](error_code error) {
-        if (!error) check_end();
-      });
-    } else {
-      due_.cancel();
-    }
-  }
-
-  bool is_schedule_over() const {
-    return run_ && !run_->next &&
-           instant_now() >= run_->began + to_duration(run_->record.elapsed_seconds);
+  void with_record(OnText give, std::string nothing,
+                   std::function<std::string(const RunRecord&)> text) {
+    asio::post(io_, [this, give = std::move(give), nothing = std::move(nothing),
+                     text = std::move(text)] {
+      if (!run_) return give(nothing);
+      run_->note_elapsed(instant_now());
+      if (!is_over_) run_->record.ended = unix_seconds();
+      give(text(run_->record));
+    });
   }
 
   void check_end() {
-    if (is_over_ || !is_schedule_over() || run_->open > 0) return;
-    is_over_ = true;
+    if (is_over_ || !run_ || run_->open > 0 || !run_->is_schedule_over(instant_now())) return;
     run_->record.ended = unix_seconds();
     close_second();
+    is_over_ = true;
     on_end_();
   }
 
@@ -407,134 +274,57 @@ class Engine final : public Generator {
   void close_second() {
     const std::int64_t second = std::exchange(current_second_, unix_seconds());
     const bool is_active = run_ && !is_over_;
-    const double elapsed = run_ ? to_seconds(instant_now() - run_->began) : 0;
-    // In the middle of the second that is over; a stopped run asks for nothing.
-    const double rate = run_ && (run_->next || !run_->record.was_stopped)
-                            ? run_->schedule.rate_at(elapsed - 0.5)
-                            : 0;
-    counters_.rate.Set(rate);
-    const auto rows = timeline_.rows().size();
-    timeline_.close_second(second, rate, open_, is_active);
-    if (timeline_.rows().size() != rows && on_second_)
-      on_second_(live_line(timeline_.rows().back(), elapsed));
+    const Instant now = instant_now();
+    const auto cpu = thread_cpu_time();
+    const double lasted = to_seconds(now - std::exchange(second_began_, now));
+    const double used = to_seconds(cpu - std::exchange(cpu_at_second_, cpu));
+    // The end of a run closes a part of a second, too short a time for a share.
+    timeline_.own().cpu_share = lasted > 0.1 ? used / lasted : 0;
+    // In the middle of the second that is over.
+    const double rate = run_ ? run_->rate_at(now - milliseconds(500)) : 0;
+    metrics_.set_rate(rate);
+    const auto* row = timeline_.close_second(second, rate, open_, is_active);
+    metrics_.set_limited(row && row->limit != Limit::kNone);
+    if (!row) return;
+    if (is_active) ++run_->record.limited_seconds[static_cast<std::size_t>(row->limit)];
+    if (on_second_) on_second_(live_line(*row, run_ ? run_->seconds_since_begin(now) : 0));
   }
 
   void drop_expired() {
     const Instant now = instant_now();
-    std::erase_if(idle_, [now](const auto& connection) { return connection->is_expired(now); });
+    pools_.drop_expired(now);
     while (!pending_.empty() && now >= pending_.front()->deadline) {
       const auto request = std::move(pending_.front());
       pending_.pop_front();
-      finished(*request, Outcome::kNoConnection);
+      finished(*request, Outcome::kNoConnection, 0, {});
     }
   }
 
   const GeneratorOptions options_;
+  const OwnLimits limits_;
   const OnText on_second_;
   const std::function<void()> on_end_;
-  MetricsPage page_;
-  Counters counters_;
+  GeneratorMetrics metrics_;
   int connections_ = 0;  // Of the IO thread too, but outlives the connections that io_ still holds.
   // All that follows belongs to the IO thread.
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> guard_{io_.get_executor()};
   asio::steady_timer due_{io_};
   asio::steady_timer second_{io_};
-  tcp::endpoint endpoint_;
   std::shared_ptr<Run> run_;
   bool is_over_ = true;
   std::uint64_t open_ = 0;
   std::int64_t current_second_ = unix_seconds();
   std::int64_t told_second_ = 0;
-  std::vector<std::shared_ptr<Connection>> idle_;
+  Instant second_began_ = instant_now();
+  microseconds cpu_at_second_{0};
+  Pools pools_;
+  std::vector<std::shared_ptr<Pool>> pool_of_endpoint_;
   std::deque<std::unique_ptr<Request>> pending_;
-  std::vector<std::string> cookies_;  // By user.
   std::mt19937_64 random_;
   Timeline timeline_;
   std::jthread thread_;
 };
-
-Connection::Connection(asio::io_context& io, Engine& engine, Instant expires)
-    : stream_(io), engine_(engine), expires_(expires) {
-  engine_.connection_opened();
-}
-
-Connection::~Connection() { engine_.connection_closed(); }
-
-bool Connection::is_dead() {
-  char byte = 0;
-  const auto got = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
-}
-
-void Connection::carry(std::unique_ptr<Request> request) {
-  request_ = std::move(request);
-  parser_.reset();
-  stream_.expires_at(request_->deadline);
-  is_reused_ = is_connected_;
-  if (is_connected_) return write();
-  stream_.async_connect(engine_.endpoint(), [self = shared_from_this()](error_code error) {
-    if (error) return self->failed(Outcome::kConnect, error);
-    self->is_connected_ = true;
-    self->stream_.socket().set_option(tcp::no_delay(true), error);
-    self->write();
-  });
-}
-
-void Connection::write() {
-  asio::async_write(stream_, asio::buffer(request_->text),
-                    [self = shared_from_this()](error_code error, std::size_t) {
-                      if (error) return self->failed(Outcome::kReset, error);
-                      self->read();
-                    });
-}
-
-void Connection::read() {
-  parser_.emplace();
-  parser_->body_limit(kMaxAnswerBytes);
-  http::async_read(
-      stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
-        if (!error) return self->answered();
-        const bool is_cut = error == http::error::end_of_stream ||
-                            error == http::error::partial_message ||
-                            error.category() != make_error_code(http::error::bad_method).category();
-        self->failed(is_cut ? Outcome::kReset : Outcome::kProtocol, error);
-      });
-}
-
-void Connection::failed(Outcome outcome, error_code error) {
-  auto request = std::move(request_);
-  stream_.close();
-  if (error == beast::error::timeout) {
-    outcome = Outcome::kTimeout;
-  } else if (outcome == Outcome::kReset && is_reused_ && !request->was_retried &&
-             buffer_.size() == 0 && !(parser_ && parser_->got_some())) {
-    return engine_.retry(std::move(request));
-  }
-  engine_.tell_failure(outcome, error);
-  engine_.finished(*request, outcome);
-  engine_.freed(nullptr);
-}
-
-void Connection::answered() {
-  const auto request = std::move(request_);
-  stream_.expires_never();
-  const auto& answer = parser_->get();
-  const unsigned status = answer.result_int();
-  if (const auto cookie = answer.find(http::field::set_cookie); cookie != answer.end()) {
-    const std::string text(cookie->value());
-    engine_.keep_cookie(request->user, text.substr(0, text.find(';')));
-  } else if (status == 401) {
-    engine_.keep_cookie(request->user, "");
-  }
-  const bool is_kept = answer.keep_alive() && !parser_->need_eof();
-  if (!is_kept) stream_.close();
-  engine_.finished(*request, status == 503   ? Outcome::kShed
-                             : status >= 500 ? Outcome::kStatus5xx
-                             : status >= 400 ? Outcome::kStatus4xx
-                                             : Outcome::kOk);
-  engine_.freed(is_kept ? shared_from_this() : nullptr);
-}
 
 }  // namespace
 

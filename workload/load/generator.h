@@ -1,43 +1,30 @@
-// Offers load to one HTTP server in an open loop: requests start when the schedule says, however
-// slow the answers are, and each latency counts from that intended start, so a stalled server
-// cannot hide behind requests that were not sent. One thread does all the IO; all calls are
-// thread-safe.
+// Offers load to HTTP servers in an open loop: requests start when the schedule says, however slow
+// the answers are, and each latency counts from that intended start, so a stalled server cannot
+// hide behind requests that were not sent. One thread does all the IO; all calls are thread-safe.
 //
 // Clients are modelled as browsers behind keep-alive: a request takes an idle connection or opens a
 // new one; connections live for a bounded time, so that new pods behind a Service get their share;
 // cookies are kept for a number of users, so that sessions are created by one pod and read by
 // another. A request on a reused connection that the server closed before any byte of an answer is
-// sent once more on a new one, as HTTP clients do for idempotent requests; each POST carries an
-// Idempotency-Key.
+// sent once more on a new one, as HTTP clients do for idempotent requests; each request but GET
+// carries an Idempotency-Key.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "operator/base/result.h"
 #include "operator/base/time.h"
-#include "workload/common/flags.h"
-#include "workload/load/mix.h"
-#include "workload/load/profile.h"
+#include "workload/load/plan.h"
 
 namespace scalableapp::workload {
 
 struct GeneratorOptions {
-  HostPort target;
   milliseconds timeout{10'000};
   milliseconds connection_lifetime{2000};  // Up to half as much again, by chance.
-  int max_connections = 2000;
-  int users = 200;
-};
-
-struct RunSpec {
-  Profile profile;
-  std::string profile_text;
-  Mix mix;
-  std::string mix_text;
-  Arrivals arrivals = Arrivals::kConstant;
-  std::uint64_t seed = 1;
+  int max_connections = 2000;              // To all targets together.
 };
 
 class Generator {
@@ -50,17 +37,23 @@ class Generator {
                                            std::function<void()> on_end);
   virtual ~Generator() = default;
 
-  // Looks the target up (which may block for seconds) and begins; a run that goes on is replaced,
-  // its open requests still count. kUnavailable when the target's name has no address.
+  // Looks the targets up (which may block for seconds) and begins; a run that goes on is replaced,
+  // its open requests still count. kUnavailable when a target's name has no address.
   virtual Result<void> start(RunSpec spec) = 0;
   // Sends nothing more; the run ends when its last answer is in.
   virtual void stop() = 0;
 
-  // JSON texts, given on the IO thread: what happens now, all seconds from a Unix time on, the
-  // report.
+  // Texts, given on the IO thread. JSON: what happens now, all seconds from a Unix time on, the
+  // report of the run that goes on or was last; that report as a page of HTML; the ids of its
+  // accepted POST requests, one a line.
   virtual void stats(OnText give) = 0;
   virtual void timeline(std::int64_t since, OnText give) = 0;
   virtual void report(OnText give) = 0;
+  virtual void html_report(OnText give) = 0;
+  // None if the run has no such endpoint.
+  using OnIds = std::function<void(std::optional<std::string>)>;
+  virtual void accepted(std::string endpoint, std::size_t offset, std::size_t limit,
+                        OnIds give) = 0;
   virtual std::string metrics_page() const = 0;
 };
 

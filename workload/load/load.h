@@ -1,9 +1,10 @@
 // The load generator as a program: one run and its report, or a server that is told what to play.
 //
 // Admin port: GET /metrics, /livez, /readyz, /healthz; GET /stats (the last second and totals),
-// GET /timeline[?since=UNIX_SECONDS] (each second so far, across runs), GET /report (of the run
-// that goes on or was last); with --serve also POST /start (JSON, see options.h; replaces what goes
-// on) and POST /stop.
+// GET /timeline[?since=UNIX_SECONDS] (each second so far, across runs), GET /report and
+// /report.html (of the run that goes on or was last), GET /accepted[?endpoint=&offset=&limit=] (the
+// ids of its accepted POST requests, one a line); with --serve also POST /start (a plan in YAML or
+// JSON, docs/load.md; replaces what goes on) and POST /stop.
 #pragma once
 
 #include <memory>
@@ -24,6 +25,8 @@ class LoadServer {
   virtual int admin_port() const = 0;
   // Plays the run of the options to its end, or until `stop`; returns its report.
   virtual Result<std::string> play(std::stop_token stop) = 0;
+  // The same as a page of HTML.
+  virtual std::string html_report() = 0;
 };
 
 // The whole subcommand: returns when the run is over, or, with --serve, when asked to stop.

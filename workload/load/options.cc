@@ -4,36 +4,30 @@
 
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
 namespace scalableapp::workload {
 namespace {
 
-tl::unexpected<Error> bad(std::string_view name, const std::string& why) {
-  return fail(ErrorCode::kInvalid, fmt::format("{}: {}", name, why));
+Result<std::string> read_text(const std::string& path) {
+  std::ifstream file(path);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (!file) return fail(ErrorCode::kInvalid, fmt::format("cannot read {}", path));
+  if (text.empty()) return fail(ErrorCode::kInvalid, fmt::format("{} is empty", path));
+  return text;
 }
 
-// `prefix` makes names as the user wrote them: "--" on the command line, nothing in JSON.
-Result<RunSpec> make_spec(const LoadOptions& options, const std::string& csv,
-                          std::string_view prefix) {
-  RunSpec spec;
-  spec.profile_text = !csv.empty() ? "csv"
-                      : !options.profile.empty()
-                          ? options.profile
-                          : fmt::format("{}:{}", options.rate, format_duration(options.duration));
-  auto profile = csv.empty() ? parse_profile(spec.profile_text) : parse_profile_csv(csv);
-  if (!profile) return bad(fmt::format("{}profile", prefix), profile.error().message);
-  spec.profile = std::move(*profile);
-  auto mix = parse_mix(options.mix);
-  if (!mix) return bad(fmt::format("{}mix", prefix), mix.error().message);
-  spec.mix = std::move(*mix);
-  spec.mix_text = options.mix;
-  if (options.arrivals != "constant" && options.arrivals != "poisson") {
-    return bad(fmt::format("{}arrivals", prefix), "must be constant or poisson");
-  }
-  spec.arrivals = options.arrivals == "poisson" ? Arrivals::kPoisson : Arrivals::kConstant;
-  spec.seed = static_cast<std::uint64_t>(options.seed);
-  return spec;
+PlanDefaults defaults_of(const LoadOptions& options) {
+  return {.target = options.target,
+          .profile = options.profile,
+          .rate = options.rate,
+          .duration = format_duration(options.duration),
+          .mix = options.mix,
+          .arrivals = options.arrivals,
+          .slo = options.slo,
+          .trace_scale = options.trace_scale,
+          .trace_speed = options.trace_speed,
+          .seed = options.seed,
+          .users = options.users};
 }
 
 }  // namespace
@@ -47,9 +41,17 @@ FlagSet load_flags(LoadOptions& options) {
   flags.text(
       options.profile, "profile",
       "Instead of --rate and --duration: steps 40:30s,400:90s; ramp 40-400:30s; "
-      "sine(MEAN,AMPLITUDE,PERIOD):120s; or a file NAME.csv of seconds,requests_per_second.");
+      "sine(MEAN,AMPLITUDE,PERIOD):120s; or a trace NAME.csv of seconds,requests_per_second.");
+  flags.number(options.trace_scale, "trace-scale", "A trace's rates are multiplied by this.", 1e-6,
+               1e6);
+  flags.number(options.trace_speed, "trace-speed", "A trace is played this much faster.", 1e-3, 1e6);
   flags.text(options.mix, "mix",
-             "Requests by weight: /PATH=WEIGHT or /PATH:POST=WEIGHT, comma-separated.");
+             "Requests by weight: /PATH=WEIGHT or /PATH:METHOD=WEIGHT, comma-separated; a path may "
+             "hold {user}, {id}, {uniform:N}, {zipf:N} and {between:A:B}.");
+  flags.text(options.plan, "plan",
+             "File of a plan in YAML: streams, requests with bodies, targets (docs/load.md).");
+  flags.text(options.slo, "slo",
+             "Latency target, such as 250ms: seconds in which over 1 % miss it are counted.");
   flags.choice(options.arrivals, "arrivals", "constant (evenly spaced) or poisson.",
                {"constant", "poisson"});
   flags.number(options.seed, "seed", "The same seed gives the same schedule.", 0, 2'000'000'000);
@@ -64,76 +66,36 @@ FlagSet load_flags(LoadOptions& options) {
                 "Stay idle and take POST /start and POST /stop on the admin port.");
   flags.text(options.address, "address", "Address of the admin port.");
   flags.number(options.admin_port, "admin-port",
-               "Port of /metrics, /stats, /timeline and /report; 0: any.", 0, 65535);
+               "Port of /metrics, /stats, /timeline, /report and /accepted; 0: any.", 0, 65535);
   flags.text(options.report, "report", "File for the JSON report; -: standard output.");
+  flags.text(options.html, "html", "File for the report as a page of HTML.");
+  flags.boolean(options.calibrate, "calibrate",
+                "Only find out at which rate this generator itself becomes late, on loopback.");
   flags.boolean(options.quiet, "quiet", "No line each second on standard error.");
   return flags;
 }
 
-Result<GeneratorOptions> generator_options(const LoadOptions& options) {
-  GeneratorOptions generator{.target = {},
-                             .timeout = options.timeout,
-                             .connection_lifetime = options.connection_lifetime,
-                             .max_connections = options.max_connections,
-                             .users = options.users};
-  std::string rest = options.target;
-  const std::string want = "--target=" + options.target;
-  if (!rest.starts_with("http://")) return bad(want, "must be http://HOST[:PORT]");
-  rest.erase(0, 7);
-  if (rest.ends_with('/')) rest.pop_back();
-  if (rest.find(':') == std::string::npos) rest += ":80";
-  const auto parsed = parse_host_port(rest, "target");
-  if (!parsed) return bad(want, "must be http://HOST[:PORT], without a path");
-  generator.target = *parsed;
-  return generator;
+GeneratorOptions generator_options(const LoadOptions& options) {
+  return {.timeout = options.timeout,
+          .connection_lifetime = options.connection_lifetime,
+          .max_connections = options.max_connections};
 }
 
 Result<RunSpec> run_spec(const LoadOptions& options) {
-  std::string csv;
-  if (options.profile.ends_with(".csv")) {
-    std::ifstream file(options.profile);
-    if (!file) return bad("--profile", fmt::format("cannot read {}", options.profile));
-    csv.assign(std::istreambuf_iterator<char>(file), {});
-    if (csv.empty()) return bad("--profile", fmt::format("{} is empty", options.profile));
+  std::string plan;
+  if (!options.plan.empty()) {
+    auto read = read_text(options.plan);
+    if (!read) return fail(ErrorCode::kInvalid, "--plan: " + read.error().message);
+    plan = std::move(*read);
   }
-  return make_spec(options, csv, "--");
+  auto spec = parse_plan(plan, defaults_of(options), read_text);
+  const auto where = options.plan.empty() ? "--" : options.plan + ": ";
+  if (!spec) return fail(spec.error().code, where + spec.error().message);
+  return spec;
 }
 
-Result<RunSpec> run_spec_from_json(const std::string& body, const LoadOptions& initial) {
-  LoadOptions options = initial;
-  options.profile.clear();
-  std::string csv;
-  const auto parsed = nlohmann::json::parse(body.empty() ? "{}" : body, nullptr, false);
-  if (!parsed.is_object()) return bad("body", "must be a JSON object");
-  for (const auto& [name, value] : parsed.items()) {
-    const auto text = value.is_string() ? value.get<std::string>() : std::string();
-    if (name == "profile" || name == "mix" || name == "arrivals" || name == "csv") {
-      if (!value.is_string()) return bad(name, "must be a string");
-      (name == "profile" ? options.profile
-       : name == "mix"   ? options.mix
-       : name == "csv"   ? csv
-                         : options.arrivals) = text;
-    } else if (name == "rate") {
-      if (!value.is_number() || value.get<double>() < 0 || value.get<double>() > kMaxRate) {
-        return bad(name, fmt::format("must be a number from 0 to {}", kMaxRate));
-      }
-      options.rate = value.get<double>();
-    } else if (name == "duration") {
-      const auto duration = parse_duration(text);
-      if (!duration || duration->count() <= 0 || *duration > kMaxDuration) {
-        return bad(name, "must be a duration up to 1h, such as \"90s\"");
-      }
-      options.duration = *duration;
-    } else if (name == "seed") {
-      if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 2'000'000'000) {
-        return bad(name, "must be a whole number from 0 to 2000000000");
-      }
-      options.seed = value.get<int>();
-    } else {
-      return bad(name, "is not known; use profile, csv, rate, duration, mix, arrivals, seed");
-    }
-  }
-  return make_spec(options, csv, "");
+Result<RunSpec> run_spec_from_body(const std::string& body, const LoadOptions& initial) {
+  return parse_plan(body, defaults_of(initial), nullptr);
 }
 
 }  // namespace scalableapp::workload

@@ -13,10 +13,14 @@ struct LoadOptions {
   std::string target = "http://127.0.0.1:8080";
   double rate = 40;
   milliseconds duration{60'000};
-  std::string profile;  // Text, "@FILE" or "FILE.csv"; empty: rate and duration.
+  std::string profile;  // Text or "FILE.csv"; empty: rate and duration.
   std::string mix = "/work=90,/=5,/jobs:POST=5";
   std::string arrivals = "constant";
   int seed = 1;
+  std::string slo;   // A duration; empty: none.
+  std::string plan;  // A file; what it leaves out is as in the others.
+  double trace_scale = 1;
+  double trace_speed = 1;
 
   milliseconds timeout{10'000};
   int max_connections = 2000;
@@ -27,17 +31,19 @@ struct LoadOptions {
   std::string address = "0.0.0.0";
   int admin_port = 9100;
   std::string report = "-";
+  std::string html;
+  bool calibrate = false;
   bool quiet = false;
 };
 
 FlagSet load_flags(LoadOptions& options);
 
-// kInvalid with the flag's name in front.
-Result<GeneratorOptions> generator_options(const LoadOptions& options);
+GeneratorOptions generator_options(const LoadOptions& options);
+
+// The run of the flags: its plan's if there is one. kInvalid says which flag or field is wrong.
 Result<RunSpec> run_spec(const LoadOptions& options);
 
-// The run that the body of POST /start asks for: JSON with any of profile, csv (the text of a CSV
-// profile), rate, duration, mix, arrivals and seed; what it leaves out is as in `initial`.
-Result<RunSpec> run_spec_from_json(const std::string& body, const LoadOptions& initial);
+// The run that the body of POST /start asks for, a plan (see plan.h); it may name no files.
+Result<RunSpec> run_spec_from_body(const std::string& body, const LoadOptions& initial);
 
 }  // namespace scalableapp::workload

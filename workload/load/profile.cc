@@ -29,6 +29,12 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   return parts;
 }
 
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r");
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
 tl::unexpected<Error> bad(std::string_view part, std::string_view why) {
   return fail(ErrorCode::kInvalid, fmt::format("\"{}\": {}", part, why));
 }
@@ -139,35 +145,46 @@ Result<Profile> parse_profile(const std::string& text) {
   return checked(std::move(profile));
 }
 
-Result<Profile> parse_profile_csv(const std::string& text) {
+Result<Profile> parse_profile_csv(const std::string& text, const TraceScaling& scaling,
+                                  std::vector<std::string>* notes) {
+  constexpr double kSecondsOfOneRow = 600;
   std::vector<std::pair<double, double>> rows;
   bool is_first = true;
-  for (auto line : split(text, '\n')) {
-    if (line.ends_with('\r')) line.remove_suffix(1);
+  std::string_view rest = text;
+  if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);  // A byte order mark.
+  for (auto line : split(rest, '\n')) {
+    line = trimmed(line);
     if (line.empty() || line.starts_with('#')) continue;
-    const auto words = split(line, ',');
+    auto words = split(line, ',');
+    for (auto& word : words) word = trimmed(word);
     double at = 0;
     double rate = 0;
     const bool is_row =
         words.size() >= 2 && parse_number(words[0], at) && parse_number(words[1], rate);
-    if (!is_row && std::exchange(is_first, false)) continue;  // The header.
+    if (!is_row && std::exchange(is_first, false)) {  // The header.
+      for (std::size_t column = 2; notes != nullptr && column < words.size(); ++column) {
+        notes->push_back(fmt::format("column {} of the trace is ignored: it is no load", words[column]));
+      }
+      continue;
+    }
     is_first = false;
-    if (!is_row || rate < 0 || rate > kMaxRate) {
-      return bad(line,
-                 fmt::format("must be seconds,requests_per_second, a rate from 0 to {}", kMaxRate));
+    rate *= scaling.rate;
+    if (!is_row || at < 0 || rate < 0 || rate > kMaxRate) {
+      return bad(line, fmt::format("must be seconds,requests_per_second, a rate from 0 to {} once "
+                                   "it is scaled",
+                                   kMaxRate));
     }
-    if (rows.empty() ? at != 0 : at <= rows.back().first) {
-      return bad(line, "the seconds must start at 0 and rise");
-    }
+    if (!rows.empty() && at <= rows.back().first) return bad(line, "the seconds must rise");
     rows.emplace_back(at, rate);
   }
   if (rows.empty()) return fail(ErrorCode::kInvalid, "has no line seconds,requests_per_second");
   Profile profile{{{"csv", {}}}};
-  double duration = 10;
+  double duration = kSecondsOfOneRow;
   for (std::size_t index = 0; index < rows.size(); ++index) {
     if (index + 1 < rows.size()) duration = rows[index + 1].first - rows[index].first;
-    profile.phases[0].segments.push_back(
-        {.duration = duration, .from = rows[index].second, .to = rows[index].second});
+    profile.phases[0].segments.push_back({.duration = duration / scaling.speed,
+                                          .from = rows[index].second,
+                                          .to = rows[index].second});
   }
   return checked(std::move(profile));
 }

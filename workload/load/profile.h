@@ -47,10 +47,17 @@ struct Profile {
 
 // kInvalid says which part of the text is wrong and what it should be.
 Result<Profile> parse_profile(const std::string& text);
-// Lines of `seconds,requests_per_second`, seconds rising from 0, a header line and # comments
-// allowed. A rate holds until the next line's second; the last line's as long as the one before (10
-// s if alone).
-Result<Profile> parse_profile_csv(const std::string& text);
+// A trace of the simulator (operator/simulation/trace.h): lines of
+// `seconds,requests_per_second[,...]`, seconds rising, begun at the first one; a header line and #
+// comments allowed. A rate holds until the next line's second; the last line's as long as the one
+// before, or for 600 s if it is alone.
+struct TraceScaling {
+  double rate = 1;   // Rates are multiplied by this,
+  double speed = 1;  // times divided by this.
+};
+// Appends to `notes`, if given, which columns were ignored.
+Result<Profile> parse_profile_csv(const std::string& text, const TraceScaling& scaling = {},
+                                  std::vector<std::string>* notes = nullptr);
 
 enum class Arrivals { kConstant, kPoisson };
 

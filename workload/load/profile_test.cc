@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
-#include "workload/load/mix.h"
+#include "operator/simulation/trace.h"
 
 namespace scalableapp::workload {
 namespace {
@@ -67,10 +70,52 @@ TEST(Profile, CsvRatesHoldUntilTheNextRow) {
 
 TEST(Profile, CsvMistakesShowTheLine) {
   for (const char* text :
-       {"", "seconds,rps\n", "0,10\nx,5\n", "5,10\n", "0,1\n0,2\n", "0,9999\n"}) {
+       {"", "seconds,rps\n", "0,10\nx,5\n", "-5,10\n", "0,1\n0,2\n", "0,9999\n"}) {
     EXPECT_FALSE(parse_profile_csv(text)) << text;
   }
   EXPECT_THAT(parse_profile_csv("0,10\n4,x\n").error().message, HasSubstr("\"4,x\""));
+}
+
+TEST(Profile, EveryTraceOfTheSimulatorMeansTheSameHere) {
+  int traces = 0;
+  for (const auto& file : std::filesystem::directory_iterator(TRACES_DIRECTORY)) {
+    if (file.path().extension() != ".csv") continue;
+    ++traces;
+    std::ifstream stream(file.path());
+    const std::string text(std::istreambuf_iterator<char>(stream), {});
+    const auto trace = simulation::parse_trace(file.path().filename(), text).value();
+    const auto end = simulation::end_seconds(trace);
+    constexpr double kSpeed = 60;
+    constexpr double kScale = 0.01;
+    std::vector<std::string> notes;
+    const auto profile =
+        parse_profile_csv(text, {.rate = kScale, .speed = kSpeed}, &notes).value();
+    EXPECT_EQ(notes.size(), trace.columns.size()) << file.path();
+    EXPECT_NEAR(profile.duration_seconds(), (end - trace.seconds[0]) / kSpeed, 1e-6) << file.path();
+    const ArrivalSchedule schedule(profile, Arrivals::kConstant, 1);
+    for (std::size_t row = 0; row < trace.seconds.size(); ++row) {
+      const double at = (trace.seconds[row] - trace.seconds[0]) / kSpeed + 1e-6;
+      ASSERT_NEAR(schedule.rate_at(at), kScale * trace.requests_per_second[row], 1e-9)
+          << file.path() << " row " << row;
+    }
+  }
+  EXPECT_GT(traces, 5);
+}
+
+TEST(Profile, ATraceOfOneRowLastsAsLongAsInTheSimulator) {
+  const std::string text = "\xef\xbb\xbfseconds, requests_per_second\n 30 , 12\n";
+  EXPECT_DOUBLE_EQ(parse_profile_csv(text)->duration_seconds(), 600);
+  const auto trace = simulation::parse_trace("one", text).value();
+  EXPECT_DOUBLE_EQ(simulation::end_seconds(trace) - trace.seconds[0], 600);
+}
+
+TEST(Profile, WhatIsTooMuchForALiveRunCanBeScaledDown) {
+  const std::string day = "seconds,requests_per_second\n0,20000\n43200,10000\n";
+  EXPECT_THAT(parse_profile_csv(day).error().message, HasSubstr("5000"));
+  EXPECT_THAT(parse_profile_csv(day, {.rate = 0.01}).error().message, HasSubstr("3600 s"));
+  const auto scaled = parse_profile_csv(day, {.rate = 0.01, .speed = 720}).value();
+  EXPECT_DOUBLE_EQ(scaled.duration_seconds(), 120);
+  EXPECT_DOUBLE_EQ(scaled.requests(), 60 * 200 + 60 * 100);
 }
 
 TEST(ArrivalSchedule, ConstantArrivalsAreEvenlySpacedAndAsManyAsTheRateSays) {
@@ -132,27 +177,6 @@ TEST(ArrivalSchedule, PoissonHasTheRateAsMeanAndExponentialGaps) {
 TEST(ArrivalSchedule, TheSameSeedGivesTheSameArrivals) {
   EXPECT_EQ(times_of("100:2s", Arrivals::kPoisson, 5), times_of("100:2s", Arrivals::kPoisson, 5));
   EXPECT_NE(times_of("100:2s", Arrivals::kPoisson, 5), times_of("100:2s", Arrivals::kPoisson, 6));
-}
-
-TEST(Mix, WeightsDecideHowOftenEachIsPicked) {
-  const auto mix = parse_mix("/work=90,/=5,/jobs:POST=4,/q?a=b=1").value();
-  ASSERT_EQ(mix.entries.size(), 4u);
-  EXPECT_EQ(mix.entries[2].method, "POST");
-  EXPECT_EQ(mix.entries[2].target, "/jobs");
-  EXPECT_EQ(mix.entries[3].target, "/q?a=b");
-  std::vector<int> counts(4);
-  for (int step = 0; step < 1000; ++step) {
-    const auto& picked = mix.pick((step + 0.5) / 1000);
-    ++counts[static_cast<std::size_t>(&picked - mix.entries.data())];
-  }
-  EXPECT_THAT(counts, ::testing::ElementsAre(900, 50, 40, 10));
-}
-
-TEST(Mix, MistakesNameThePart) {
-  for (const char* text : {"", "work=1", "/a=0", "/a=-1", "/a b=1", "/a=1,", "/a\r\nX: y=1"}) {
-    EXPECT_FALSE(parse_mix(text)) << text;
-  }
-  EXPECT_THAT(parse_mix("/=1,bad=2").error().message, HasSubstr("\"bad=2\""));
 }
 
 }  // namespace

@@ -1,68 +1,15 @@
 #include "workload/load/record.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <numeric>
+#include <utility>
 
 namespace scalableapp::workload {
 namespace {
 
-using json = nlohmann::ordered_json;
-
 constexpr std::size_t kMaxRows = 7200;
 
 double to_ms(microseconds latency) { return static_cast<double>(latency.count()) / 1000.0; }
-
-json quantile_or_null(const LatencyHistogram& latency, double fraction) {
-  return latency.count() == 0 ? json() : json(to_ms(latency.quantile(fraction)));
-}
-
-json failures_json(const OutcomeCounts& outcomes) {
-  json failures = json::object();
-  for (std::size_t index = 1; index < kOutcomes; ++index) {
-    if (outcomes[index] > 0) failures[to_string(static_cast<Outcome>(index))] = outcomes[index];
-  }
-  return failures;
-}
-
-json row_json(const SecondRow& row) {
-  const bool has_latency = row.completed > 0;
-  return {{"time", row.time},
-          {"target_rate", row.target_rate},
-          {"offered", row.offered},
-          {"completed", row.completed},
-          {"failed", row.failed},
-          {"failures", failures_json(row.outcomes)},
-          {"retried", row.retried},
-          {"in_flight", row.in_flight},
-          {"p50_ms", has_latency ? json(row.p50_ms) : json()},
-          {"p99_ms", has_latency ? json(row.p99_ms) : json()},
-          {"schedule_lag_p99_ms", row.lag_p99_ms}};
-}
-
-json tally_json(const Tally& tally, double duration) {
-  const double lag = to_ms(tally.lag.quantile(0.99));
-  return {
-      {"duration_seconds", duration},
-      {"offered", tally.offered},
-      {"completed", tally.completed()},
-      {"failed", tally.failed()},
-      {"failures", failures_json(tally.outcomes)},
-      {"retried", tally.retried},
-      {"offered_per_second", duration > 0 ? static_cast<double>(tally.offered) / duration : 0},
-      {"completed_per_second",
-       duration > 0 ? static_cast<double>(tally.completed()) / duration : 0},
-      {"latency_ms",
-       {{"p50", quantile_or_null(tally.latency, 0.5)},
-        {"p90", quantile_or_null(tally.latency, 0.9)},
-        {"p99", quantile_or_null(tally.latency, 0.99)},
-        {"p99.9", quantile_or_null(tally.latency, 0.999)},
-        {"max", quantile_or_null(tally.latency, 1)}}},
-      {"schedule_lag_p99_ms", lag},
-      {"generator_was_bottleneck",
-       lag > kLagLimitMs || tally.outcomes[static_cast<std::size_t>(Outcome::kNoConnection)] > 0}};
-}
 
 }  // namespace
 
@@ -78,6 +25,8 @@ const char* to_string(Outcome outcome) {
       return "reset";
     case Outcome::kShed:
       return "shed";
+    case Outcome::kLimited:
+      return "limited";
     case Outcome::kStatus5xx:
       return "status_5xx";
     case Outcome::kStatus4xx:
@@ -90,27 +39,55 @@ const char* to_string(Outcome outcome) {
   return "unknown";
 }
 
-std::uint64_t Tally::failed() const {
-  std::uint64_t sum = 0;
-  for (std::size_t index = 1; index < kOutcomes; ++index) sum += outcomes[index];
-  return sum;
+AnswerMarks::Cache cache_mark(std::string_view x_cache) {
+  if (x_cache.empty()) return AnswerMarks::Cache::kNone;
+  const bool is_hit = x_cache == "HIT" || x_cache == "STALE" || x_cache == "UPDATING";
+  return is_hit ? AnswerMarks::Cache::kHit : AnswerMarks::Cache::kMiss;
 }
 
-void Tally::count(Outcome outcome, microseconds from_intended_start) {
+std::uint64_t Tally::failed() const {
+  return std::accumulate(outcomes.begin() + 1, outcomes.end(), std::uint64_t{0});
+}
+
+std::uint64_t Tally::shed() const {
+  return outcomes[static_cast<std::size_t>(Outcome::kShed)] +
+         outcomes[static_cast<std::size_t>(Outcome::kLimited)];
+}
+
+void Tally::count(Outcome outcome, microseconds from_intended_start, const AnswerMarks& marks) {
   ++outcomes[static_cast<std::size_t>(outcome)];
   if (outcome == Outcome::kOk) latency.record(from_intended_start);
+  cache_hits += marks.cache == AnswerMarks::Cache::kHit ? 1 : 0;
+  cache_misses += marks.cache == AnswerMarks::Cache::kMiss ? 1 : 0;
+  degraded += marks.is_degraded ? 1 : 0;
+  sessions_lost += marks.is_session_lost ? 1 : 0;
 }
 
 void Tally::merge(const Tally& other) {
   offered += other.offered;
   retried += other.retried;
+  cache_hits += other.cache_hits;
+  cache_misses += other.cache_misses;
+  degraded += other.degraded;
+  sessions_lost += other.sessions_lost;
   for (std::size_t index = 0; index < kOutcomes; ++index) outcomes[index] += other.outcomes[index];
   latency.merge(other.latency);
   lag.merge(other.lag);
 }
 
-void Timeline::close_second(std::int64_t time, double target_rate, std::uint64_t in_flight,
-                            bool is_active) {
+void Timeline::set_endpoints(EndpointNames names) {
+  names_ = std::move(names);
+  endpoints_.assign(names_ ? names_->size() : 0, {});
+}
+
+void Timeline::count_endpoint(const EndpointNames& names, std::size_t endpoint, bool is_ok) {
+  if (names != names_) return;  // Of a run that was replaced: only the sums have it.
+  auto& counts = endpoints_[endpoint];
+  ++(is_ok ? counts.completed : counts.failed);
+}
+
+const SecondRow* Timeline::close_second(std::int64_t time, double target_rate,
+                                        std::uint64_t in_flight, bool is_active) {
   SecondRow row{.time = time,
                 .target_rate = target_rate,
                 .offered = current_.offered,
@@ -118,32 +95,51 @@ void Timeline::close_second(std::int64_t time, double target_rate, std::uint64_t
                 .failed = current_.failed(),
                 .outcomes = current_.outcomes,
                 .retried = current_.retried,
+                .cache_hits = current_.cache_hits,
+                .cache_misses = current_.cache_misses,
+                .degraded = current_.degraded,
                 .in_flight = in_flight,
                 .p50_ms = to_ms(current_.latency.quantile(0.5)),
                 .p99_ms = to_ms(current_.latency.quantile(0.99)),
-                .lag_p99_ms = to_ms(current_.lag.quantile(0.99))};
+                .own = std::exchange(own_, {}),
+                .names = names_,
+                .endpoints = endpoints_};
+  row.own.lag_p99_ms = to_ms(current_.lag.quantile(0.99));
+  row.limit = limit_of(row.own);
+  endpoints_.assign(endpoints_.size(), {});
   recent_[oldest_] = current_.latency;
   oldest_ = (oldest_ + 1) % recent_.size();
   last_five_.clear();
   for (const auto& second : recent_) last_five_.merge(second);
   current_ = {};
-  if (!is_active && row.offered + row.completed + row.failed == 0) return;
+  if (!is_active && row.offered + row.completed + row.failed == 0) return nullptr;
   if (!rows_.empty() && rows_.back().time == time) {  // A run ended and another began within it.
-    auto& last = rows_.back();
-    last.offered += row.offered;
-    last.completed += row.completed;
-    last.failed += row.failed;
-    for (std::size_t index = 0; index < kOutcomes; ++index) last.outcomes[index] += row.outcomes[index];
-    last.retried += row.retried;
-    last.target_rate = row.target_rate;
-    last.in_flight = row.in_flight;
-    last.p50_ms = std::max(last.p50_ms, row.p50_ms);
-    last.p99_ms = std::max(last.p99_ms, row.p99_ms);
-    last.lag_p99_ms = std::max(last.lag_p99_ms, row.lag_p99_ms);
-    return;
+    const auto last = std::move(rows_.back());
+    rows_.pop_back();
+    row.offered += last.offered;
+    row.completed += last.completed;
+    row.failed += last.failed;
+    for (std::size_t index = 0; index < kOutcomes; ++index) {
+      row.outcomes[index] += last.outcomes[index];
+    }
+    row.retried += last.retried;
+    row.cache_hits += last.cache_hits;
+    row.cache_misses += last.cache_misses;
+    row.degraded += last.degraded;
+    row.p50_ms = std::max(last.p50_ms, row.p50_ms);
+    row.p99_ms = std::max(last.p99_ms, row.p99_ms);
+    row.own.lag_p99_ms = std::max(last.own.lag_p99_ms, row.own.lag_p99_ms);
+    if (row.limit == Limit::kNone) row.limit = last.limit;
+    if (row.names == last.names) {
+      for (std::size_t index = 0; index < row.endpoints.size(); ++index) {
+        row.endpoints[index].completed += last.endpoints[index].completed;
+        row.endpoints[index].failed += last.endpoints[index].failed;
+      }
+    }
   }
-  rows_.push_back(row);
+  rows_.push_back(std::move(row));
   if (rows_.size() > kMaxRows) rows_.pop_front();
+  return &rows_.back();
 }
 
 SecondRow Timeline::row_of(std::int64_t time) const {
@@ -157,69 +153,28 @@ SecondRow Timeline::row_of(std::int64_t time) const {
 
 Tally RunRecord::total() const {
   Tally sum;
-  for (const auto& phase : phases) sum.merge(phase);
+  for (const auto& phase : phases) sum.merge(phase.tally);
   return sum;
 }
 
-std::string report_json(const RunRecord& run, const std::deque<SecondRow>& rows) {
-  json phases = json::array();
-  for (std::size_t index = 0; index < run.phases.size(); ++index) {
-    json phase{{"name", run.phase_names[index]}};
-    phase.update(tally_json(run.phases[index], run.phase_seconds[index]));
-    phases.push_back(std::move(phase));
-  }
-  json seconds_list = json::array();
-  for (const auto& row : rows) {
-    if (row.time >= run.started && row.time <= run.ended) seconds_list.push_back(row_json(row));
-  }
-  return json{{"profile", run.profile},
-              {"mix", run.mix},
-              {"started", run.started},
-              {"ended", run.ended},
-              {"stopped_early", run.was_stopped},
-              {"total", tally_json(run.total(), run.elapsed_seconds)},
-              {"phases", std::move(phases)},
-              {"seconds", std::move(seconds_list)}}
-             .dump(2) +
-         "\n";
+bool RunRecord::has_slo() const {
+  return std::any_of(endpoints.begin(), endpoints.end(),
+                     [](const auto& endpoint) { return endpoint.slo.has_value(); });
 }
 
-std::string timeline_json(const std::deque<SecondRow>& rows, std::int64_t since) {
-  json seconds_list = json::array();
-  for (const auto& row : rows) {
-    if (row.time >= since) seconds_list.push_back(row_json(row));
-  }
-  return json{{"seconds", std::move(seconds_list)}}.dump() + "\n";
+std::uint64_t RunRecord::generator_limited_seconds() const {
+  return std::accumulate(limited_seconds.begin() + 1, limited_seconds.end(), std::uint64_t{0});
 }
 
-std::string stats_json(const Timeline& timeline, std::int64_t last_second, const RunRecord* run,
-                       bool is_running, std::uint64_t in_flight) {
-  const auto row = timeline.row_of(last_second);
-  json stats{{"running", is_running},
-             {"in_flight", in_flight},
-             {"last_second", row_json(row)},
-             {"last_5_seconds",
-              {{"completed", timeline.last_five().count()},
-               {"p50_ms", quantile_or_null(timeline.last_five(), 0.5)},
-               {"p99_ms", quantile_or_null(timeline.last_five(), 0.99)}}},
-             {"generator_is_bottleneck", row.lag_p99_ms > kLagLimitMs}};
-  if (run != nullptr) {
-    stats["profile"] = run->profile;
-    stats["started"] = run->started;
-    stats["total"] = tally_json(run->total(), run->elapsed_seconds);
-  }
-  return stats.dump() + "\n";
-}
-
-std::string live_line(const SecondRow& row, double elapsed_seconds) {
-  return fmt::format(
-      "{:5.0f}s  target {:5.0f}/s  offered {:5}  completed {:5}  failed {:4}  in flight {:4}  "
-      "p50 {:7.1f} ms  p99 {:7.1f} ms{}\n",
-      elapsed_seconds, row.target_rate, row.offered, row.completed, row.failed, row.in_flight,
-      row.p50_ms, row.p99_ms,
-      row.lag_p99_ms > kLagLimitMs
-          ? fmt::format("  (the generator itself is {:.0f} ms late)", row.lag_p99_ms)
-          : "");
+void RunRecord::count(std::size_t phase, std::size_t endpoint, std::int64_t intended_second,
+                      Outcome outcome, microseconds latency, const AnswerMarks& marks) {
+  phases[phase].tally.count(outcome, latency, marks);
+  auto& to = endpoints[endpoint];
+  to.tally.count(outcome, latency, marks);
+  if (!to.slo) return;
+  const bool is_bad = outcome != Outcome::kOk || latency > *to.slo;
+  to.slo_seconds.count(intended_second, is_bad);
+  slo_seconds.count(intended_second, is_bad);
 }
 
 }  // namespace scalableapp::workload

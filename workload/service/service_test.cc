@@ -286,7 +286,7 @@ TEST_F(ServiceWithRedis, APodThatGoesUnderLoadFailsNoRequest) {
   const auto generator = LoadServer::start(load).value();
   std::jthread scale_down([&] {
     eventually([&] {
-      return metric(generator->admin_port(), "load_requests_total{outcome=\"ok\"}") > 50;
+      return metric(generator->admin_port(), "load_latency_seconds_count") > 50;
     });
     std::jthread endpoints([&] {
       // What a cluster does: the pod is not ready, and a little later no connection goes to it.
