@@ -13,7 +13,9 @@
 
 #include "operator/platform/log.h"
 #include "workload/common/stop.h"
+#include "workload/database/schema.h"
 #include "workload/load/load.h"
+#include "workload/region/replicator.h"
 #include "workload/service/service.h"
 #include "workload/worker/worker.h"
 
@@ -27,6 +29,9 @@ Commands:
   service     Serve HTTP: a cheap and a CPU-heavy route, sessions and jobs in Redis
   worker      Work off the jobs in Redis
   load        Offer load to an HTTP server in an open loop and report what came of it
+  replicator  Bring other regions' changes into this one
+  evacuate    Tell a region to take no traffic
+  migrate     Put the tables onto the database's primaries, and rows to begin with
 
 Usage:
   demo-workload COMMAND [flags]
@@ -113,6 +118,24 @@ int main_of(const std::vector<std::string>& arguments) {
                "Offers load to an HTTP server in an open loop and reports what came of it.",
                load_flags(options), rest,
                [&](const std::stop_token& stop) { return run_load(options, stop); });
+  }
+  if (command == "replicator") {
+    ReplicatorOptions options;
+    return run(command, "Brings other regions' changes into this one; none is missed, none counts twice.",
+               replicator_flags(options), rest,
+               [&](const std::stop_token& stop) { return run_replicator(options, stop); });
+  }
+  if (command == "evacuate") {
+    EvacuationOptions options;
+    return run(command, "Tells a region to take no traffic, until it is told to take it again.",
+               evacuation_flags(options), rest,
+               [&](const std::stop_token&) { return run_evacuation(options); });
+  }
+  if (command == "migrate") {
+    MigrateOptions options;
+    return run(command, "Puts the tables onto the database's primaries, and rows to begin with.",
+               migrate_flags(options), rest,
+               [&](const std::stop_token& stop) { return run_migrate(options, stop); });
   }
   fmt::print(stderr, "demo-workload: {}: no such command; --help lists them\n", command);
   return 2;

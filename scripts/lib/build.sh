@@ -3,7 +3,8 @@
 
 build_packages=(g++ cmake ninja-build ccache pkg-config libcpprest-dev libboost-dev libssl-dev libyaml-cpp-dev
   nlohmann-json3-dev prometheus-cpp-dev libcivetweb-dev libspdlog-dev libfmt-dev libexpected-dev libhiredis-dev
-  libcairo2-dev libhowardhinnant-date-dev tzdata libgtest-dev libgmock-dev libbenchmark-dev)
+  libpq-dev libcairo2-dev libs2-dev libxapian-dev libhowardhinnant-date-dev tzdata libgtest-dev libgmock-dev
+  libbenchmark-dev)
 
 # build_project PRESET [TARGET...]: binaries land in build/PRESET/bin.
 build_project() {

@@ -1,12 +1,14 @@
 # shellcheck shell=bash
 # Container images: pulled where a registry answers, otherwise made from binaries and Debian packages, with the same
 # tag either way. No Dockerfile and no builder: `docker import` takes a file tree on every Docker there is.
-# For: image_from_binary, pull_or_build, ensure_prometheus_image, ensure_redis_image. Not for: the node image.
+# For: image_from_binary, pull_or_build, ensure_NAME_image of what the charts ask for. Not for: the node image.
 
 if [ -n "${SCALABLEAPP_IMAGES_SOURCED:-}" ]; then return 0; fi
 SCALABLEAPP_IMAGES_SOURCED=yes
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source-path=SCRIPTDIR source=packages.sh
+. "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 
 # What the charts ask for; built here they have the same versions. Debian's own Prometheus is no choice: it is compiled
 # without Kubernetes service discovery, so it cannot find a pod.
@@ -14,6 +16,10 @@ SCALABLEAPP_IMAGES_SOURCED=yes
 prometheus_image=scalableapp/prometheus:2.53 prometheus_upstream=prom/prometheus:v2.53.4
 # shellcheck disable=SC2034
 redis_image=scalableapp/redis:7.0 redis_upstream=redis:7.0.15
+# shellcheck disable=SC2034
+nginx_image=scalableapp/nginx:1.22 nginx_upstream=nginx:1.22.1
+# shellcheck disable=SC2034
+postgres_image=scalableapp/postgres:15 postgres_upstream=postgres:15-bookworm
 
 inputs_label=scalableapp.inputs
 
@@ -61,17 +67,6 @@ pull_or_build() {
 
 # ------------------------------------------------------------------------------------------- images made from binaries
 
-# prints the files that the dynamic loader would map for BINARY, the loader itself among them; nothing if it is static
-shared_libraries() { # BINARY [ROOT]: libraries are looked for below ROOT first
-  local binary=$1 root=${2:-}
-  if [ -n "$root" ]; then
-    LD_LIBRARY_PATH=$(find "$root" -type d \( -path '*/lib/*-linux-gnu' -o -name lib \) -printf '%p:')
-    export LD_LIBRARY_PATH
-  fi
-  { ldd "$binary" 2>/dev/null || true; } |
-    awk '/=> \// { print $3; next } $1 ~ /^\// { print $1 } /not found/ { print "missing " $1 }' | sort -u
-}
-
 # copy_into STAGE SOURCE [DESTINATION]: follows links, so that a path holds what it would be read as
 copy_into() {
   local stage=$1 source=$2 destination=${3:-$2}
@@ -79,11 +74,17 @@ copy_into() {
   cp -L --reflink=auto "$source" "$stage$destination"
 }
 
-stage_users_and_tmp() { # STAGE
+stage_users_and_tmp() { # STAGE [NAME:UID]: of a further user, with a group of the same name and number
+  local account=${2:-}
+  local name=${account%:*} id=${account#*:}
   mkdir -p "$1/etc" "$1/tmp" "$1/home/nonroot"
   chmod 1777 "$1/tmp"
   printf 'root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n' >"$1/etc/passwd"
   printf 'root:x:0:\nnonroot:x:65532:\n' >"$1/etc/group"
+  if [ -n "$name" ]; then
+    printf '%s:x:%s:%s:%s:/tmp:/sbin/nologin\n' "$name" "$id" "$id" "$name" >>"$1/etc/passwd"
+    printf '%s:x:%s:\n' "$name" "$id" >>"$1/etc/group"
+  fi
 }
 
 import_stage() { # STAGE TAG ENTRYPOINT USER INPUTS
@@ -105,19 +106,26 @@ copy_time_zones() { # STAGE
   zone_trees | (cd "$zoneinfo" && xargs -0 cp -a -t "$1$zoneinfo")
 }
 
-# image_from_binary TAG BINARY [--entrypoint PATH] [--user UID] [--root DIR] [--ca-certificates] [--time-zones]
-#                   [SOURCE:DESTINATION]...
-# An image that holds BINARY (at PATH, /usr/local/bin/<its name> unless told), exactly the shared libraries it maps
-# (looked for below DIR first), and the further files; user 65532 unless told. Nothing happens if TAG holds just that.
+tree_sum() { tar -C "$1" --sort=name --mtime=@0 --owner=0 --group=0 -c . | sha256sum | cut -c 1-64; } # DIR
+
+# image_from_binary TAG BINARY [--entrypoint PATH] [--user UID] [--account NAME:UID] [--root DIR] [--ca-certificates]
+#                   [--time-zones] [--program SOURCE:DESTINATION]... [--tree SOURCE:DESTINATION]... [SOURCE:DESTINATION]...
+# An image that holds BINARY (at PATH, /usr/local/bin/<its name> unless told) and the further programs, exactly the shared
+# libraries they map (looked for below DIR first), and the further directories and files; user 65532 unless told, and a
+# further one in /etc/passwd. Nothing happens if TAG holds just that.
 image_from_binary() {
-  local tag=$1 binary=$2 entrypoint user=65532 root='' files=() source destination inputs stage library time_zones=''
+  local tag=$1 binary=$2 entrypoint user=65532 account='' root='' files=() programs=("$2") trees=() source destination
+  local inputs stage program library time_zones=''
   entrypoint=/usr/local/bin/$(basename "$binary")
   shift 2
   while [ $# -gt 0 ]; do
     case $1 in
       --entrypoint) entrypoint=$2 && shift ;;
       --user) user=$2 && shift ;;
+      --account) account=$2 && shift ;;
       --root) root=$2 && shift ;;
+      --program) programs+=("${2%%:*}") && files+=("$2") && shift ;;
+      --tree) trees+=("$2") && shift ;;
       --ca-certificates)
         [ -f /etc/ssl/certs/ca-certificates.crt ] || need_packages ca-certificates
         files+=(/etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt)
@@ -136,14 +144,15 @@ image_from_binary() {
   while IFS= read -r library; do
     case $library in
       '') ;;
-      missing*) fail "$binary needs the library ${library#missing }, which is not on this machine" "install the package that holds it" ;;
+      missing*) fail "$tag needs the library ${library#missing }, which is not on this machine" "install the package that holds it" ;;
       "${root:-/nowhere}"/*) files+=("$library:${library#"$root"}") ;;
       *) files+=("$library:$library") ;;
     esac
-  done < <(shared_libraries "$binary" "$root")
+  done < <(for program in "${programs[@]}"; do shared_libraries "$program" "$root"; done | sort -u)
 
   inputs=$({
-    printf '%s\n' "format 2" "$entrypoint" "$user" ${time_zones:+"$time_zones"}
+    printf '%s\n' "format 2" "$entrypoint" "$user" ${time_zones:+"$time_zones"} ${account:+"$account"}
+    for source in "${trees[@]}"; do printf '%s %s\n' "${source#*:}" "$(tree_sum "${source%%:*}")"; done
     for source in "${files[@]}"; do
       printf '%s %s\n' "${source#*:}" "$(sha256sum <"${source%%:*}")"
     done
@@ -155,58 +164,21 @@ image_from_binary() {
     destination=${source#*:}
     copy_into "$stage" "${source%%:*}" "$destination"
   done
+  for source in "${trees[@]}"; do
+    mkdir -p "$stage${source#*:}"
+    cp -RL "${source%%:*}/." "$stage${source#*:}/"
+  done
   if [ -n "$time_zones" ]; then copy_time_zones "$stage"; fi
   # Most of a program of ours is symbols; they stay in build/.
   if command -v strip >/dev/null; then strip --strip-unneeded "$stage$entrypoint"; fi
   chmod 755 "$stage$entrypoint"
-  stage_users_and_tmp "$stage"
+  stage_users_and_tmp "$stage" "$account"
   with_log "image-${tag//[^a-z0-9.]/-}" import_stage "$stage" "$tag" "$entrypoint" "$user" "$inputs"
   rm -rf "$stage"
   say "image $tag ($(docker image inspect -f '{{.Size}}' "$tag" | awk '{ printf "%.0f MB", $1 / 1e6 }'))"
 }
 
 # ------------------------------------------------------------------------------------ images made from Debian packages
-
-# unpack_packages ROOT PACKAGE...: their files below ROOT; nothing is installed and no service is started.
-unpack_packages() {
-  local root=$1 package archive
-  shift
-  mkdir -p "$root" "$cache/debs"
-  for package in "$@"; do
-    if [ -e "$root/.unpacked/$package" ]; then continue; fi
-    archive=$(find "$cache/debs" -name "${package}_*.deb" | head -n 1)
-    if [ -z "$archive" ]; then
-      (
-        cd "$cache/debs" || return
-        # the unprivileged user that apt would rather be may not write here
-        if [ "$(id -u)" = 0 ]; then apt-get -q -o APT::Sandbox::User=root download "$package"; else apt-get -q download "$package"; fi
-      )
-      archive=$(find "$cache/debs" -name "${package}_*.deb" | head -n 1)
-    fi
-    dpkg-deb -x "$archive" "$root"
-    mkdir -p "$root/.unpacked"
-    dpkg-deb -f "$archive" Depends >"$root/.unpacked/$package"
-  done
-}
-
-# The packages of libraries that what is unpacked so far says it needs; the C library is the one the loader belongs to.
-library_dependencies() { # ROOT
-  cat "$1"/.unpacked/* | tr ',|' '\n' | sed 's/^[[:space:]]*//; s/[[:space:]:(].*$//' | grep '^lib' | grep -vx libc6 | sort -u
-}
-
-unpack_program() { # ROOT PROGRAM PACKAGE...: and the libraries that this machine lacks
-  local root=$1 program=$2 rounds=0 packages
-  shift 2
-  command -v apt-get >/dev/null || fail "no registry answers and this machine has no Debian packages" "make a registry reachable"
-  if [ ! -e "$root/.unpacked" ]; then update_package_lists_once; fi
-  unpack_packages "$root" "$@"
-  while shared_libraries "$root$program" "$root" | grep -q '^missing'; do
-    rounds=$((rounds + 1))
-    [ "$rounds" -le 4 ] || return 1
-    mapfile -t packages < <(library_dependencies "$root")
-    unpack_packages "$root" "${packages[@]}"
-  done
-}
 
 build_prometheus_image() {
   step "making the Prometheus image from its Go module"
@@ -225,5 +197,30 @@ build_redis_image() {
   image_from_binary "$redis_image" "$root/usr/bin/redis-check-rdb" --root "$root" --entrypoint /usr/local/bin/redis-server
 }
 
+build_nginx_image() {
+  local root=$cache/build/nginx
+  step "making the nginx image from its Debian package"
+  with_log unpack-nginx unpack_program "$root" /usr/sbin/nginx nginx
+  image_from_binary "$nginx_image" "$root/usr/sbin/nginx" --root "$root" --entrypoint /usr/sbin/nginx
+}
+
+# Beside the server: what the chart's start script calls, which needs a shell, and what it loads by itself. The published
+# image has the same paths and the same user.
+build_postgres_image() {
+  local root=$cache/build/postgres name programs=() bin=/usr/lib/postgresql/15/bin lib=/usr/lib/postgresql/15/lib
+  step "making the PostgreSQL image from its Debian packages"
+  with_log unpack-postgres unpack_program "$root" $bin/postgres postgresql-15 postgresql-client-15 libpq5
+  for name in initdb pg_basebackup pg_controldata pg_isready psql; do programs+=(--program "$root$bin/$name:$bin/$name"); done
+  for name in plpgsql dict_snowball libpqwalreceiver pg_stat_statements; do
+    programs+=(--program "$root$lib/$name.so:$lib/$name.so")
+  done
+  programs+=(--program /bin/dash:/bin/sh)
+  for name in cat chown ls mv rm sleep; do programs+=(--program "/bin/$name:/bin/$name"); done
+  image_from_binary "$postgres_image" "$root$bin/postgres" --root "$root" --entrypoint $bin/postgres --user 999 \
+    --account postgres:999 --time-zones --tree "$root/usr/share/postgresql/15:/usr/share/postgresql/15" "${programs[@]}"
+}
+
 ensure_prometheus_image() { pull_or_build "$prometheus_upstream" "$prometheus_image" build_prometheus_image; }
 ensure_redis_image() { pull_or_build "$redis_upstream" "$redis_image" build_redis_image; }
+ensure_nginx_image() { pull_or_build "$nginx_upstream" "$nginx_image" build_nginx_image; }
+ensure_postgres_image() { pull_or_build "$postgres_upstream" "$postgres_image" build_postgres_image; }

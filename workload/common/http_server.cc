@@ -27,25 +27,6 @@ using boost::system::error_code;
 
 constexpr std::uint32_t kMaxHeaderBytes = 8 * 1024;
 
-std::string percent_decoded(std::string_view text) {
-  const auto hex = [](char digit) {
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    const char lower = static_cast<char>(digit | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-  };
-  std::string decoded;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '%' && at + 2 < text.size() && hex(text[at + 1]) >= 0 &&
-        hex(text[at + 2]) >= 0) {
-      decoded += static_cast<char>(hex(text[at + 1]) * 16 + hex(text[at + 2]));
-      at += 2;
-    } else {
-      decoded += text[at] == '+' ? ' ' : text[at];
-    }
-  }
-  return decoded;
-}
-
 HttpRequest to_request(http::request<http::string_body>&& message) {
   HttpRequest request;
   request.method = std::string(message.method_string());
@@ -58,8 +39,8 @@ HttpRequest to_request(http::request<http::string_body>&& message) {
     const auto end = rest.find('&');
     const auto pair = rest.substr(0, end);
     const auto equals = pair.find('=');
-    request.query[percent_decoded(pair.substr(0, equals))] =
-        equals == pair.npos ? "" : percent_decoded(pair.substr(equals + 1));
+    request.query[percent_decoded(pair.substr(0, equals), PlusSign::kSpace)] =
+        equals == pair.npos ? "" : percent_decoded(pair.substr(equals + 1), PlusSign::kSpace);
     rest = end == rest.npos ? std::string_view() : rest.substr(end + 1);
   }
   for (const auto& field : message) {
@@ -85,6 +66,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(tcp::socket socket, std::shared_ptr<Shared> shared)
       : stream_(std::move(socket)), shared_(std::move(shared)) {
     ++shared_->connections;
+    error_code gone;
+    const auto peer = stream_.socket().remote_endpoint(gone);
+    if (!gone) peer_ = peer.address().to_string();
   }
   ~Connection() {
     answered();
@@ -124,7 +108,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     version_ = message.version();
     ++shared_->in_flight;
     is_in_flight_ = true;
-    shared_->handler(to_request(std::move(message)),
+    auto request = to_request(std::move(message));
+    request.peer = peer_;
+    shared_->handler(std::move(request),
                      [self = shared_from_this()](HttpResponse response) {
                        asio::dispatch(self->stream_.get_executor(),
                                       [self, response = std::move(response)]() mutable {
@@ -172,6 +158,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   beast::tcp_stream stream_;
   std::shared_ptr<Shared> shared_;
+  std::string peer_;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> response_;
@@ -251,6 +238,25 @@ class BeastServer final : public HttpServer {
 };
 
 }  // namespace
+
+std::string percent_decoded(std::string_view text, PlusSign plus_sign) {
+  const auto hex = [](char digit) {
+    if (digit >= '0' && digit <= '9') return digit - '0';
+    const char lower = static_cast<char>(digit | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+  };
+  std::string decoded;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '%' && at + 2 < text.size() && hex(text[at + 1]) >= 0 &&
+        hex(text[at + 2]) >= 0) {
+      decoded += static_cast<char>(hex(text[at + 1]) * 16 + hex(text[at + 2]));
+      at += 2;
+    } else {
+      decoded += text[at] == '+' && plus_sign == PlusSign::kSpace ? ' ' : text[at];
+    }
+  }
+  return decoded;
+}
 
 std::string_view HttpRequest::header(std::string_view name) const {
   for (const auto& [key, value] : headers) {

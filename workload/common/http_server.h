@@ -23,6 +23,7 @@ struct HttpRequest {
   std::map<std::string, std::string> query;  // Percent-decoded; the last of equal names wins.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::string peer;  // The address at the other end of the connection: a proxy's, behind one.
 
   // Value of the header, names compared without case; empty if there is none.
   std::string_view header(std::string_view name) const;
@@ -36,6 +37,10 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
+
+// %XX as bytes, anything else as it is; in a query a plus sign stands for a space.
+enum class PlusSign { kItself, kSpace };
+std::string percent_decoded(std::string_view text, PlusSign plus_sign);
 
 // {"error": message} with that status.
 HttpResponse error_response(int status, std::string_view message);

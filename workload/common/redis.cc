@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <hiredis/hiredis.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -75,16 +76,7 @@ Result<RedisReply> RedisConnection::attempt(const std::vector<Command>& commands
     if (auto connected = connect(); !connected) return tl::unexpected(connected.error());
   }
   for (const auto& command : commands) {
-    std::vector<const char*> words;
-    std::vector<std::size_t> lengths;
-    for (const auto& word : command) {
-      words.push_back(word.data());
-      lengths.push_back(word.size());
-    }
-    if (redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), words.data(),
-                               lengths.data()) != REDIS_OK) {
-      return broken();
-    }
+    if (!append(command)) return broken();
   }
   Result<RedisReply> last = RedisReply{};
   for (std::size_t index = 0; index < commands.size(); ++index) {
@@ -101,6 +93,45 @@ Result<RedisReply> RedisConnection::attempt(const std::vector<Command>& commands
   }
   backoff_ = {};
   return last;
+}
+
+bool RedisConnection::append(const Command& command) {
+  std::vector<const char*> words;
+  std::vector<std::size_t> lengths;
+  for (const auto& word : command) {
+    words.push_back(word.data());
+    lengths.push_back(word.size());
+  }
+  return redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), words.data(),
+                                lengths.data()) == REDIS_OK;
+}
+
+Result<void> RedisConnection::send(const Command& command) {
+  if (context_ == nullptr) return fail(ErrorCode::kUnavailable, "redis: not connected");
+  if (!append(command)) return broken();
+  for (int is_sent = 0; is_sent == 0;) {
+    if (redisBufferWrite(context_.get(), &is_sent) != REDIS_OK) return broken();
+  }
+  return {};
+}
+
+// Waits on the socket, not in hiredis, whose connections are of no use after a time-out.
+Result<std::optional<RedisReply>> RedisConnection::receive(milliseconds wait) {
+  if (context_ == nullptr) return fail(ErrorCode::kUnavailable, "redis: not connected");
+  const Instant give_up = instant_now() + wait;
+  while (true) {
+    void* raw = nullptr;
+    if (redisGetReplyFromReader(context_.get(), &raw) != REDIS_OK) return broken();
+    if (raw != nullptr) {
+      const std::unique_ptr<redisReply, void (*)(void*)> reply(static_cast<redisReply*>(raw), freeReplyObject);
+      return to_value(*reply);
+    }
+    pollfd socket{context_->fd, POLLIN, 0};
+    const auto left = std::chrono::ceil<milliseconds>(give_up - instant_now());
+    if (left <= milliseconds(0)) return std::nullopt;
+    if (poll(&socket, 1, static_cast<int>(left.count())) <= 0) continue;
+    if (redisBufferRead(context_.get()) != REDIS_OK) return broken();
+  }
 }
 
 // The connection is of no more use after an IO error: a late reply would answer the next command.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,9 +47,15 @@ class RedisConnection {
   // Sends all in one go and returns the last one's reply; never repeats.
   Result<RedisReply> run_once(const std::vector<Command>& commands);
 
+  // For a connection that subscribed (run_once of SUBSCRIBE) and does nothing else from then on: sends without waiting
+  // for a reply (PING; kUnavailable when not connected), and takes what Redis sends, none when `wait` passes without.
+  Result<void> send(const Command& command);
+  Result<std::optional<RedisReply>> receive(milliseconds wait);
+
  private:
   Result<void> connect();
   Result<RedisReply> attempt(const std::vector<Command>& commands);
+  bool append(const Command& command);
   tl::unexpected<Error> broken();
 
   struct Free {

@@ -10,7 +10,8 @@ FlagSet service_flags(ServiceOptions& options) {
                "Port of /metrics, /livez, /readyz and /healthz; 0: any.", 0, 65535);
   flags.number(options.io_threads, "io-threads", "Threads that talk to clients.", 1, 4);
   flags.text(options.redis, "redis", "Where Redis is, HOST:PORT.");
-  flags.number(options.redis_connections, "redis-connections", "Connections to Redis.", 1, 64);
+  flags.number(options.redis_connections, "redis-connections",
+               "Connections to Redis, and requests that may wait for it at once.", 1, 64);
   flags.word(options.queue, "queue", "Redis list that POST /jobs fills.");
   flags.number(options.session_ttl_seconds, "session-ttl-seconds",
                "Life of a session after its last use.", 1, 86'400 * 30);
@@ -28,6 +29,18 @@ FlagSet service_flags(ServiceOptions& options) {
                "How many times as much a GET /work costs until warm.", 1, 100);
   flags.number(options.drain_seconds, "drain-seconds",
                "Time after SIGTERM in which requests are still taken.", 0, 300);
+  flags.text(options.apps, "apps", "Families of routes to serve, comma-separated.");
+  flags.number(options.call_cpu_ms, "call-cpu-ms", "CPU time of each request to them in ms, besides what it does.",
+               0, 10'000);
+  flags.number(options.call_wait_ms, "call-wait-ms", "Wait of each request to them in ms.", 0, 10'000);
+  flags.number(options.optional_cpu_ms, "optional-cpu-ms",
+               "CPU time of optional work such as recommendations, in ms.", 0, 10'000);
+  flags.number(options.optional_wait_ms, "optional-wait-ms", "Wait of optional work in ms.", 0, 10'000);
+  flags.text(options.index_directory, "index-directory", "Where an index may be written.");
+  flags.number(options.restaurants, "restaurants", "Restaurants to be found.", 1, 100'000);
+  flags.text(options.region, "region", "Name of the region, if this is one of several.");
+  add_cache_flags(flags, options.cache);
+  add_protection_flags(flags, options.protection);
   flags.word(options.version_label, "version-label", "Version to report.");
   flags.number(options.error_rate, "error-rate", "Share of GET / and GET /work to fail with 500.",
                0, 1);

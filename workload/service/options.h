@@ -4,7 +4,9 @@
 #include <string>
 
 #include "operator/base/time.h"
+#include "workload/cache/options.h"
 #include "workload/common/flags.h"
+#include "workload/protection/options.h"
 
 namespace scalableapp::workload {
 
@@ -27,6 +29,17 @@ struct ServiceOptions {
   bool warmup_readiness = false;
   double cold_factor = 5;
   double drain_seconds = 5;
+
+  std::string apps;
+  double call_cpu_ms = 0;
+  double call_wait_ms = 0;
+  double optional_cpu_ms = 0;
+  double optional_wait_ms = 0;
+  std::string index_directory = "/tmp";
+  int restaurants = 2000;
+  std::string region;
+  CacheOptions cache;
+  ProtectionOptions protection;
 
   std::string version_label = "dev";
   double error_rate = 0;

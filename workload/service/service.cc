@@ -7,37 +7,32 @@
 #include <functional>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "operator/platform/clock.h"
 #include "operator/platform/log.h"
 #include "operator/platform/random.h"
+#include "workload/apps/answer.h"
+#include "workload/apps/families.h"
+#include "workload/cache/cache.h"
 #include "workload/common/burn.h"
 #include "workload/common/http_server.h"
 #include "workload/common/instant.h"
 #include "workload/common/job_queue.h"
-#include "workload/common/random_id.h"
 #include "workload/common/redis.h"
 #include "workload/common/work_pool.h"
+#include "workload/protection/protection.h"
+#include "workload/region/store.h"
+#include "workload/service/family_runner.h"
 #include "workload/service/service_metrics.h"
-#include "workload/service/sessions.h"
 
 namespace scalableapp::workload {
 namespace {
 
-using nlohmann::json;
-
-// Requests that need Redis and may wait for a connection; with time-outs of half a second, a Redis
-// that hangs fills this and the rest is shed at once.
-constexpr std::size_t kMaxRedisQueue = 256;
 // The pod's grace period is 30 s: after the drain there is this much for what is in work.
 constexpr seconds kFinishTimeout{15};
-
-// Users' names and job ids are bytes of the client, which need not be UTF-8.
-HttpResponse json_response(int status, const json& body) {
-  return {status, body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
-}
 
 HttpResponse unavailable(std::string_view why) {
   auto response = error_response(503, why);
@@ -45,14 +40,18 @@ HttpResponse unavailable(std::string_view why) {
   return response;
 }
 
+bool is_usual(std::string_view method) {
+  return method == "GET" || method == "POST" || method == "PUT" || method == "DELETE" || method == "HEAD";
+}
+
 class RunningService final : public Service {
  public:
   RunningService(const ServiceOptions& options, const HostPort& redis)
-      : options_(options), started_(instant_now()), metrics_(options.version_label, options.queue) {
-    for (int index = 0; index < options.redis_connections; ++index) {
-      connections_.push_back(std::make_unique<RedisConnection>(RedisOptions{.server = redis}));
-    }
-    probe_connection_ = std::make_unique<RedisConnection>(RedisOptions{.server = redis});
+      : options_(options),
+        redis_{.server = redis},
+        started_(instant_now()),
+        metrics_(options.version_label, options.queue) {
+    probe_connection_ = std::make_unique<RedisConnection>(redis_);
   }
 
   ~RunningService() override {
@@ -61,14 +60,31 @@ class RunningService final : public Service {
     probe_ = {};
     admin_.reset();
     work_.reset();
-    redis_work_.reset();
+    families_.reset();
     server_.reset();
   }
 
   Result<void> open() {
     work_ = std::make_unique<WorkPool>(static_cast<std::size_t>(options_.concurrency),
                                        static_cast<std::size_t>(options_.max_queue));
-    redis_work_ = std::make_unique<WorkPool>(connections_.size(), kMaxRedisQueue);
+    protection_ = std::make_unique<Protection>(options_.protection, metrics_.registry());
+    cache_ = std::make_unique<Cache>(options_.cache, redis_, metrics_.registry());
+    auto families = make_families(options_.apps, {.registry = metrics_.registry(),
+                                                  .redis = redis_,
+                                                  .cache = cache_.get(),
+                                                  .region = options_.region,
+                                                  .session_ttl_seconds = options_.session_ttl_seconds,
+                                                  .queue = options_.queue,
+                                                  .optional_cpu_ms = options_.optional_cpu_ms,
+                                                  .optional_wait_ms = options_.optional_wait_ms,
+                                                  .index_directory = options_.index_directory,
+                                                  .restaurants = options_.restaurants});
+    if (!families) return tl::unexpected(families.error());
+    families_ = std::make_unique<FamilyRunner>(
+        std::move(*families), redis_, options_.redis_connections, *protection_,
+        FamilyRunner::Hooks{.before_call = [this] { return cost_of_a_call(); },
+                            .shed = [this](const std::string& route) { metrics_.shed(route); },
+                            .failed = [this](const Error& error) { redis_failed(error); }});
     HttpServerOptions listen{
         .address = options_.address, .port = options_.port, .threads = options_.io_threads};
     auto server = HttpServer::start(listen, [this](HttpRequest request, Respond respond) {
@@ -113,28 +129,34 @@ class RunningService final : public Service {
   struct Exchange {
     HttpRequest request;
     Respond respond;
-    const char* route;
-    Instant began;
+    std::string route = "other";
+    std::string method;
+    Instant began = instant_now();
+    std::optional<Protection::Place> place = {};
   };
   using ExchangePtr = std::shared_ptr<Exchange>;
 
-  struct Route {
+  struct OwnRoute {
     const char* path;
     const char* method;
     void (RunningService::*serve)(const ExchangePtr&);
   };
-  static constexpr std::array<Route, 6> routes() {
+  static constexpr std::array<OwnRoute, 3> routes() {
     return {{{"/", "GET", &RunningService::serve_root},
              {"/work", "GET", &RunningService::serve_work},
-             {"/login", "POST", &RunningService::serve_login},
-             {"/session", "GET", &RunningService::serve_session},
-             {"/jobs", "POST", &RunningService::serve_jobs},
              {"/version", "GET", &RunningService::serve_version}}};
   }
 
   void answer(HttpRequest request, Respond respond) {
-    const auto exchange = std::make_shared<Exchange>(
-        Exchange{std::move(request), std::move(respond), "other", instant_now()});
+    const auto exchange = std::make_shared<Exchange>();
+    exchange->method = request.method;
+    exchange->request = std::move(request);
+    exchange->respond = std::move(respond);
+    if (is_evacuated_) {
+      auto refused = unavailable("this region is evacuated");
+      refused.headers.emplace_back("X-Evacuated", options_.region);
+      return finish(exchange, std::move(refused));
+    }
     for (const auto& route : routes()) {
       if (exchange->request.path != route.path) continue;
       exchange->route = route.path;
@@ -143,12 +165,16 @@ class RunningService final : public Service {
       refused.headers.emplace_back("Allow", route.method);
       return finish(exchange, std::move(refused));
     }
-    finish(exchange, error_response(404, "no such route"));
+    families_->answer(std::move(exchange->request), [this, exchange](FamilyRunner::Outcome outcome) {
+      exchange->route = std::move(outcome.route);
+      finish(exchange, std::move(outcome.response));
+    });
   }
 
   void finish(const ExchangePtr& exchange, HttpResponse response) {
-    const auto& method = exchange->request.method;
-    metrics_.answered(exchange->route, method == "GET" || method == "POST" ? method : "other",
+    if (exchange->place) exchange->place->done(outcome_of(response.status), instant_now());
+    const auto& method = exchange->method;  // One of few, as it is a label.
+    metrics_.answered(exchange->route, is_usual(method) ? method : "other",
                       response.status, to_seconds(instant_now() - exchange->began));
     exchange->respond(std::move(response));
   }
@@ -159,11 +185,11 @@ class RunningService final : public Service {
 
   void serve_root(const ExchangePtr& exchange) {
     if (fails_by_chance()) return finish(exchange, error_response(500, "failed by --error-rate"));
-    finish(exchange, json_response(200, {{"ok", true}, {"version", options_.version_label}}));
+    finish(exchange, json_answer(200, {{"ok", true}, {"version", options_.version_label}}));
   }
 
   void serve_version(const ExchangePtr& exchange) {
-    finish(exchange, json_response(200, {{"version", options_.version_label},
+    finish(exchange, json_answer(200, {{"version", options_.version_label},
                                          {"build", SCALABLEAPP_VERSION}}));
   }
 
@@ -175,6 +201,15 @@ class RunningService final : public Service {
     return parse_number(found->second, cost) && cost >= 0 && cost <= 10'000 ? cost : -1;
   }
 
+  // What each request of a family costs besides what it does.
+  Result<void> cost_of_a_call() {
+    if (fails_by_chance()) return fail(ErrorCode::kInternal, "failed by --error-rate");
+    const double factor = options_.slowdown * (warmup_progress() < 1 ? options_.cold_factor : 1.0);
+    if (options_.call_cpu_ms > 0) burn_cpu(options_.call_cpu_ms * factor);
+    if (options_.call_wait_ms > 0) std::this_thread::sleep_for(to_duration(options_.call_wait_ms * factor / 1000));
+    return {};
+  }
+
   void serve_work(const ExchangePtr& exchange) {
     const double cpu_ms = cost_of(exchange->request, "cpu_ms", options_.cpu_ms);
     const double wait_ms = cost_of(exchange->request, "wait_ms", options_.wait_ms);
@@ -182,6 +217,12 @@ class RunningService final : public Service {
       return finish(exchange,
                     error_response(400, "cpu_ms and wait_ms must be numbers from 0 to 10000"));
     }
+    auto place = protection_->admit(Priority::kNormal, instant_now());
+    if (!place) {
+      metrics_.shed(exchange->route);
+      return finish(exchange, overloaded());
+    }
+    exchange->place.emplace(std::move(*place));
     const bool taken = work_->try_submit([this, exchange, cpu_ms, wait_ms](std::size_t) {
       if (fails_by_chance()) return finish(exchange, error_response(500, "failed by --error-rate"));
       const bool is_cold = warmup_progress() < 1;
@@ -189,82 +230,12 @@ class RunningService final : public Service {
       const auto hash = burn_cpu(cpu_ms * factor);
       std::this_thread::sleep_for(to_duration(wait_ms * factor / 1000));
       finish(exchange,
-             json_response(200, {{"hash", fmt::format("{:016x}", hash)}, {"cold", is_cold}}));
+             json_answer(200, {{"hash", fmt::format("{:016x}", hash)}, {"cold", is_cold}}));
     });
     if (!taken) {
       metrics_.shed(exchange->route);
-      finish(exchange, unavailable("overloaded"));
+      finish(exchange, overloaded());
     }
-  }
-
-  // Runs `call` with a connection to Redis on one of the threads that may wait for it.
-  void with_redis(const ExchangePtr& exchange,
-                  std::function<Result<HttpResponse>(RedisConnection&)> call) {
-    const bool taken =
-        redis_work_->try_submit([this, exchange, call = std::move(call)](std::size_t thread) {
-          auto response = call(*connections_[thread]);
-          if (response) return finish(exchange, std::move(*response));
-          redis_failed(response.error());
-          finish(exchange, unavailable("redis does not answer"));
-        });
-    if (!taken) {
-      metrics_.shed(exchange->route);
-      finish(exchange, unavailable("overloaded"));
-    }
-  }
-
-  void serve_login(const ExchangePtr& exchange) {
-    const auto user = exchange->request.query.find("user");
-    std::string name = user == exchange->request.query.end() ? "anonymous" : user->second;
-    if (name.empty() || name.size() > 64) {
-      return finish(exchange, error_response(400, "user must have 1 to 64 characters"));
-    }
-    with_redis(exchange, [this, name = std::move(name)](RedisConnection& redis) {
-      return new_session(redis, name);
-    });
-  }
-
-  Result<HttpResponse> new_session(RedisConnection& redis, const std::string& user) {
-    const auto id = Sessions(redis, options_.session_ttl_seconds).create(user);
-    if (!id) return tl::unexpected(id.error());
-    metrics_.session_created();
-    auto response = json_response(200, {{"session", *id}, {"user", user}});
-    response.headers.emplace_back(
-        "Set-Cookie", fmt::format("session={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax", *id,
-                                  options_.session_ttl_seconds));
-    return response;
-  }
-
-  void serve_session(const ExchangePtr& exchange) {
-    with_redis(exchange, [this, exchange](RedisConnection& redis) -> Result<HttpResponse> {
-      std::string id(exchange->request.header("X-Session"));
-      if (id.empty()) id = exchange->request.cookie("session");
-      if (id.empty()) return new_session(redis, "anonymous");
-      const auto user = Sessions(redis, options_.session_ttl_seconds).find(id);
-      if (!user) return tl::unexpected(user.error());
-      if (!*user) {
-        metrics_.session_unknown();
-        return error_response(401, "no such session");
-      }
-      metrics_.session_verified();
-      return json_response(200, {{"user", **user}});
-    });
-  }
-
-  void serve_jobs(const ExchangePtr& exchange) {
-    std::string id(exchange->request.header("Idempotency-Key"));
-    if (id.size() > 128) {
-      return finish(exchange,
-                    error_response(400, "Idempotency-Key must have at most 128 characters"));
-    }
-    if (id.empty()) id = random_id();
-    with_redis(exchange,
-               [this, id = std::move(id)](RedisConnection& redis) -> Result<HttpResponse> {
-                 const auto put = JobQueue(redis, options_.queue).put({id, wall_now()});
-                 if (!put) return tl::unexpected(put.error());
-                 if (*put) metrics_.job_accepted();
-                 return json_response(202, {{"id", id}});
-               });
   }
 
   void redis_failed(const Error& error) {
@@ -288,7 +259,17 @@ class RunningService final : public Service {
       jobs_waiting_ = length ? *length : kUnknown;
       if (length) redis_was_reached_ = true;
       if (!length) redis_failed(length.error());
+      look_for_evacuation();
     } while (sleep_for(clock_, redis_was_reached_ ? milliseconds(1000) : milliseconds(100), stop));
+  }
+
+  // What cannot be asked stays as it was.
+  void look_for_evacuation() {
+    if (options_.region.empty()) return;
+    const auto asked = RegionStore(*probe_connection_, options_.region).is_evacuated();
+    if (!asked || *asked == is_evacuated_) return;
+    is_evacuated_ = *asked;
+    log_info(*asked ? "evacuated: all requests are refused" : "takes traffic again", {{"region", options_.region}});
   }
 
   HttpResponse answer_admin(const HttpRequest& request) {
@@ -301,7 +282,7 @@ class RunningService final : public Service {
     }
     if (request.path == "/healthz") {
       const auto now = gauges();
-      return json_response(200, {{"ready", why_not_ready().empty()},
+      return json_answer(200, {{"ready", why_not_ready().empty()},
                                  {"why_not_ready", why_not_ready()},
                                  {"warmup_progress", now.warmup_progress},
                                  {"draining", now.draining},
@@ -316,7 +297,7 @@ class RunningService final : public Service {
     if (draining_) return "draining";
     if (!redis_was_reached_) return "redis was not reached yet";
     if (options_.warmup_readiness && warmup_progress() < 1) return "warming up";
-    return "";
+    return families_->why_not_ready();
   }
 
   ServiceGauges gauges() const {
@@ -332,19 +313,22 @@ class RunningService final : public Service {
   static constexpr long long kUnknown = -1;
 
   const ServiceOptions options_;
+  const RedisOptions redis_;
   const Instant started_;
   SystemClock clock_;
   Random random_;
   ServiceMetrics metrics_;
-  std::vector<std::unique_ptr<RedisConnection>> connections_;  // Each used by its pool thread only.
   std::unique_ptr<RedisConnection> probe_connection_;
   std::atomic<bool> draining_ = false;
   std::atomic<bool> redis_was_reached_ = false;
+  std::atomic<bool> is_evacuated_ = false;
   std::atomic<long long> jobs_waiting_ = kUnknown;
   std::mutex log_mutex_;  // Guards the next.
   Instant next_redis_log_{};
   std::unique_ptr<WorkPool> work_;
-  std::unique_ptr<WorkPool> redis_work_;
+  std::unique_ptr<Protection> protection_;
+  std::unique_ptr<Cache> cache_;
+  std::unique_ptr<FamilyRunner> families_;
   std::unique_ptr<HttpServer> admin_;
   std::unique_ptr<HttpServer> server_;
   std::jthread probe_;
@@ -355,6 +339,9 @@ class RunningService final : public Service {
 Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options) {
   const auto redis = parse_host_port(options.redis, "redis");
   if (!redis) return tl::unexpected(redis.error());
+  if (!options.region.empty()) {
+    if (auto checked = check_region(options.region, "region"); !checked) return tl::unexpected(checked.error());
+  }
   auto service = std::make_unique<RunningService>(options, *redis);
   if (auto opened = service->open(); !opened) return tl::unexpected(opened.error());
   log_info("serving", {{"port", service->port()},

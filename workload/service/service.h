@@ -1,13 +1,9 @@
-// The demo's HTTP service: stateless, sessions and jobs in Redis, a cheap and a CPU-heavy route.
+// The demo's HTTP service: stateless, with a cheap and a CPU-heavy route of its own.
 //
 //   GET  /         cheap                          GET /version   the label it was started with
 //   GET  /work     ?cpu_ms=N&wait_ms=N: burns CPU time, then waits, on a bounded pool with a queue;
 //                  503 with Retry-After beyond it
-//   POST /login    ?user=NAME: a new session in Redis, its id as cookie and as JSON
-//   GET  /session  the session of the cookie `session` or the header X-Session; 401 if Redis does
-//   not
-//                  know it; starts an anonymous one for a client that sends none
-//   POST /jobs     202 and the job's id, which is the header Idempotency-Key if there is one
+// The rest are families of routes, see workload/apps/.
 //
 // Admin port, own thread, so that nothing queues before it: /metrics, /livez, /readyz, /healthz.
 // Ready means: Redis was reached once since the start (a wrong address never gets traffic), warm if

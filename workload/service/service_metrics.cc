@@ -31,11 +31,6 @@ struct ServiceMetrics::Families {
                  .Help("Requests answered with 503 because the queue was full.")
                  .Register(registry)),
         redis_errors(counter(registry, "redis_errors_total", "Redis commands that failed.")),
-        sessions_created(counter(registry, "sessions_created_total", "Sessions written to Redis.")),
-        sessions_verified(counter(registry, "sessions_verified_total", "Sessions found in Redis.")),
-        sessions_unknown(
-            counter(registry, "sessions_unknown_total", "Session ids that Redis did not know.")),
-        jobs_accepted(counter(registry, "jobs_accepted_total", "Jobs put into the queue.")),
         in_flight(gauge(registry, "http_requests_in_flight", "Requests read and not answered.")),
         queued(gauge(registry, "http_queue_length", "Requests that wait for a work thread.")),
         warmup(gauge(registry, "warmup_progress_ratio", "0 at the start, 1 when warm.")),
@@ -45,10 +40,6 @@ struct ServiceMetrics::Families {
   prometheus::Family<prometheus::Histogram>& durations;
   prometheus::Family<prometheus::Counter>& shed;
   prometheus::Counter& redis_errors;
-  prometheus::Counter& sessions_created;
-  prometheus::Counter& sessions_verified;
-  prometheus::Counter& sessions_unknown;
-  prometheus::Counter& jobs_accepted;
   prometheus::Gauge& in_flight;
   prometheus::Gauge& queued;
   prometheus::Gauge& warmup;
@@ -84,10 +75,6 @@ void ServiceMetrics::shed(const std::string& route) {
   families_->shed.Add({{"route", route}}).Increment();
 }
 void ServiceMetrics::redis_failed() { families_->redis_errors.Increment(); }
-void ServiceMetrics::session_created() { families_->sessions_created.Increment(); }
-void ServiceMetrics::session_verified() { families_->sessions_verified.Increment(); }
-void ServiceMetrics::session_unknown() { families_->sessions_unknown.Increment(); }
-void ServiceMetrics::job_accepted() { families_->jobs_accepted.Increment(); }
 
 std::string ServiceMetrics::page(const ServiceGauges& gauges) const {
   families_->in_flight.Set(gauges.in_flight);

@@ -25,14 +25,13 @@ class ServiceMetrics {
   ServiceMetrics(const std::string& version, const std::string& queue);
   ~ServiceMetrics();
 
+  // For what the families count.
+  prometheus::Registry& registry() { return page_.registry(); }
+
   void answered(const std::string& route, const std::string& method, int status,
                 double duration_seconds);
   void shed(const std::string& route);
   void redis_failed();
-  void session_created();
-  void session_verified();
-  void session_unknown();
-  void job_accepted();
 
   std::string page(const ServiceGauges& gauges) const;
 
