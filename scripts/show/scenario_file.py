@@ -9,6 +9,7 @@ from typing import Optional
 
 from scenario_fields import (Fields, ScenarioError, above_zero, duration, list_of, map_of, mapping, name, number, one_of,
                              parse_yaml, text, whole, wrong)
+from scenario_load import parse_mix
 from scenario_profile import Profile
 
 STORIES = ("TIKTOK", "NETFLIX", "UBER", "SWIGGY", "ZOMATO", "AMAZON")
@@ -16,9 +17,10 @@ STORIES = ("TIKTOK", "NETFLIX", "UBER", "SWIGGY", "ZOMATO", "AMAZON")
 LONGEST_SECONDS = 255
 HOME = "demo"  # The namespace of what is not in a region.
 
-OF_LOADS = ("requests", "failedRequests", "shedRequests", "sloViolationSeconds")
+OF_LOADS = ("requests", "failedRequests", "shedRequests", "sloViolationSeconds", "p99Ms", "edgeHitShare",
+            "degradedRequests", "lostSessions")
 OF_APPS = ("replicaSeconds", "scaleEvents", "scaleUps", "directionChanges", "peakReplicas")
-OF_JOBS = ("acceptedJobs", "processedJobs", "deadLetteredJobs", "lostJobs")
+OF_JOBS = ("acceptedJobs", "processedJobs", "deadLetteredJobs", "lostJobs", "duplicatedJobs", "waitingJobs")
 OF_DAYS = ("sloViolationSeconds", "replicaSeconds", "scaleEvents")
 BOUNDS = ("atMost", "atLeast", "equals", "atMostShare")
 
@@ -47,10 +49,8 @@ class Load:
     name: str
     target: str
     profile: Profile
-    mix: str
-    users: int
-    latency_seconds: float  # What the quantile must stay within.
-    quantile: float
+    requests: list          # As the load generator's plan has them.
+    latency_seconds: float  # What 99 % of a second's requests must stay within.
 
 
 @dataclass
@@ -105,9 +105,10 @@ class Scenario:
     title: str
     brief: str
     scale: str
-    values: dict
+    values: dict            # Of the release in each namespace.
     apps: list
     loads: list
+    users: int
     peak_seconds: Optional[float]
     faults: list
     jobs: Optional[dict]
@@ -123,7 +124,7 @@ class Scenario:
 
     @property
     def namespaces(self):
-        return sorted({app.namespace for app in self.apps} | {HOME})
+        return list(self.values)
 
     def app(self, key):
         return next(app for app in self.apps if app.key == key)
@@ -164,22 +165,34 @@ def profile(value, path):
         raise ScenarioError(f"{path}: {error}") from error
 
 
-def quantile(value, path):
-    if not 0 < above_zero(value, path) < 1:
-        raise wrong(path, value, "over 0 and below 1, such as 0.99")
-    return value
+def mix(value, path):
+    try:
+        return parse_mix(text(value, path))
+    except ValueError as error:
+        raise ScenarioError(f"{path}: {error}") from error
+
+
+def read_request(value, path):
+    fields = Fields(value, path)
+    request = {"path": fields.need("path", text), "method": fields.take("method", one_of("GET", "POST", "PUT", "DELETE"), "GET"),
+               "weight": fields.take("weight", above_zero, 1), "name": fields.take("name", text),
+               "body": fields.take("body", text), "headers": fields.take("headers", map_of(text))}
+    fields.finish()
+    return {entry: content for entry, content in request.items() if content is not None}
 
 
 def read_load(value, path):
     fields = Fields(value, path)
     slo = Fields(fields.need("slo", mapping), f"{path}.slo")
     load = Load(name=fields.need("name", name), target=fields.need("target", text), profile=fields.need("profile", profile),
-                mix=fields.need("mix", text), users=fields.take("users", whole, 1000),
-                latency_seconds=slo.need("latency", duration), quantile=slo.take("quantile", quantile, 0.99))
+                requests=fields.take("mix", mix, []) + fields.take("requests", list_of(read_request), []),
+                latency_seconds=slo.need("latency", duration))
     slo.finish()
     fields.finish()
     if not re.fullmatch(r"http://[a-z0-9.-]+(:\d+)?", load.target):
         raise wrong(f"{path}.target", load.target, "http://HOST[:PORT]")
+    if not load.requests:
+        raise ScenarioError(f"{path}: must have a mix or requests")
     return load
 
 
@@ -188,7 +201,7 @@ FAULTS = {
     "kill": {"app": (text, True), "count": (whole, False), "every": (duration, False), "for": (duration, False)},
     "down": {"app": (text, True), "for": (duration, True)},
     "stop": {"workload": (text, True), "namespace": (name, False), "for": (duration, True)},
-    "evacuate": {"region": (name, True), "to": (name, True), "expect": (text, True), "ahead": (duration, True)},
+    "evacuate": {"region": (name, True), "to": (name, True), "expect": (text, True)},
     "rollout": {"app": (text, True), "args": (list_of(text), False)},
 }
 
@@ -289,13 +302,15 @@ def refers(value, known, path, what):
 def check_references(scenario):
     apps, loads = [app.key for app in scenario.apps], [load.name for load in scenario.loads]
     namespaces = scenario.namespaces
+    for index, app in enumerate(scenario.apps):
+        refers(app.namespace, namespaces, f"apps[{index}].namespace", "region")
     for index, fault in enumerate(scenario.faults):
         path = f"faults[{index}].{fault.kind}"
         if "app" in fault.what:
             refers(fault.what["app"], apps, f"{path}.app", "app")
         for side in ("region", "to"):
             if side in fault.what:
-                refers(fault.what[side], namespaces, f"{path}.{side}", "namespace with an app")
+                refers(fault.what[side], namespaces, f"{path}.{side}", "region")
         if fault.at >= scenario.seconds:
             raise ScenarioError(f"faults[{index}].at: is after the load, which ends at {scenario.seconds:g} s")
     for key, model in scenario.models.items():
@@ -335,7 +350,8 @@ def parse_scenario(content, expected_name):
     scenario = Scenario(
         name=fields.need("name", one_of(expected_name)), title=fields.need("title", text),
         brief=fields.need("brief", one_of(*STORIES)), scale=fields.need("scale", text),
-        values=fields.take("values", mapping, {}), apps=fields.need("apps", list_of(read_app)),
+        users=fields.take("users", whole, 1000),
+        values={HOME: fields.take("values", mapping, {}), **fields.take("regions", map_of(mapping, name), {})}, apps=fields.need("apps", list_of(read_app)),
         loads=fields.need("load", list_of(read_load)), peak_seconds=fields.take("peak", duration),
         faults=fields.take("faults", list_of(read_fault), []), jobs=fields.take("jobs", read_jobs),
         figures=fields.take("figures", map_of(text), {}), history=fields.take("history", list_of(read_history), []),

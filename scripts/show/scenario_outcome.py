@@ -98,7 +98,8 @@ def outcome_lines(scenario, figures, judged):
     lines += [""] + table(["app", *(HEADS[c] for c in APP_COLUMNS)],
                           [[app.key, *(shown(figures.get(f"{app.key}.{c}")) for c in APP_COLUMNS)] for app in scenario.apps]
                           + [["in all", *(shown(figures.get(c)) for c in APP_COLUMNS)]] * (len(scenario.apps) > 1))
-    jobs = [(n, figures[n]) for n in ("acceptedJobs", "processedJobs", "deadLetteredJobs", "lostJobs") if n in figures]
+    jobs = [(n, figures[n]) for n in ("acceptedJobs", "processedJobs", "deadLetteredJobs", "lostJobs", "duplicatedJobs", "waitingJobs")
+            if n in figures]
     own = [(n, figures.get(n)) for n in scenario.figures]
     if jobs or any(value is not None for _, value in own):
         lines += [""] + table(None, [[n, shown(value)] for n, value in jobs + own])

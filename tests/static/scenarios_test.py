@@ -81,7 +81,7 @@ class ReaderTest(unittest.TestCase):
         self.refused("apps[0].name: 'Web': must be a name of lower-case letters", apps__0__name="Web")
         self.refused("simulate.apps.web.servers: 0: must be a whole number from 1 on", simulate__apps__web__servers=0)
         self.refused("brief: 'MYSPACE': must be one of TIKTOK", brief="MYSPACE")
-        self.refused("load[0].slo.quantile: 99: must be over 0 and below 1", load__0__slo__quantile=99)
+        self.refused("load[0].mix: 'orders' must be /PATH=WEIGHT", load__0__mix="orders")
 
     def test_missing(self):
         """what is missing is named"""
@@ -94,6 +94,7 @@ class ReaderTest(unittest.TestCase):
         self.refused("faults[0].down.app: there is no app bank; must be one of web, worker", faults__0__down__app="bank")
         self.refused("simulate.apps.worker.from: there is no app before it bank; must be one of web",
                      simulate__apps__worker__from="bank")
+        self.refused("apps[0].namespace: there is no region north; must be one of demo", apps__0__namespace="north")
         self.refused("jobs.loads[0]: there is no load riders", jobs__loads=["riders"])
         self.refused("faults[0].at: is after the load, which ends at 120 s", faults__0__at="2m")
 
