@@ -6,7 +6,10 @@
 #include <map>
 
 #include "workload/apps/jobs.h"
+#include "workload/apps/orders.h"
 #include "workload/apps/profiles.h"
+#include "workload/apps/restaurants.h"
+#include "workload/apps/rides.h"
 #include "workload/apps/sessions.h"
 
 namespace scalableapp::workload {
@@ -21,7 +24,10 @@ Made profiles(const AppParts& parts) {
 
 const std::map<std::string, std::function<Made(const AppParts&)>, std::less<>>& known() {
   static const std::map<std::string, std::function<Made(const AppParts&)>, std::less<>> families{
-      {"profiles", profiles}};
+      {"orders", [](const AppParts& parts) -> Made { return make_orders(parts); }},
+      {"profiles", profiles},
+      {"restaurants", make_restaurants},
+      {"rides", [](const AppParts& parts) -> Made { return make_rides(parts); }}};
   return families;
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "workload/apps/parts.h"
+#include "workload/service/route.h"
 
 namespace scalableapp::workload {
 

@@ -40,6 +40,7 @@ FlagSet service_flags(ServiceOptions& options) {
   flags.number(options.restaurants, "restaurants", "Restaurants to be found.", 1, 100'000);
   flags.text(options.region, "region", "Name of the region, if this is one of several.");
   add_cache_flags(flags, options.cache);
+  add_database_flags(flags, options.database);
   add_protection_flags(flags, options.protection);
   flags.word(options.version_label, "version-label", "Version to report.");
   flags.number(options.error_rate, "error-rate", "Share of GET / and GET /work to fail with 500.",

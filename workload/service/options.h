@@ -6,6 +6,7 @@
 #include "operator/base/time.h"
 #include "workload/cache/options.h"
 #include "workload/common/flags.h"
+#include "workload/database/options.h"
 #include "workload/protection/options.h"
 
 namespace scalableapp::workload {
@@ -39,6 +40,7 @@ struct ServiceOptions {
   int restaurants = 2000;
   std::string region;
   CacheOptions cache;
+  DatabaseOptions database;
   ProtectionOptions protection;
 
   std::string version_label = "dev";

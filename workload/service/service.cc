@@ -23,6 +23,7 @@
 #include "workload/common/job_queue.h"
 #include "workload/common/redis.h"
 #include "workload/common/work_pool.h"
+#include "workload/database/database.h"
 #include "workload/protection/protection.h"
 #include "workload/region/store.h"
 #include "workload/service/family_runner.h"
@@ -69,9 +70,15 @@ class RunningService final : public Service {
                                        static_cast<std::size_t>(options_.max_queue));
     protection_ = std::make_unique<Protection>(options_.protection, metrics_.registry());
     cache_ = std::make_unique<Cache>(options_.cache, redis_, metrics_.registry());
+    if (!options_.database.shards.empty()) {
+      auto database = Database::open(options_.database, metrics_.registry());
+      if (!database) return tl::unexpected(database.error());
+      database_ = std::move(*database);
+    }
     auto families = make_families(options_.apps, {.registry = metrics_.registry(),
                                                   .redis = redis_,
                                                   .cache = cache_.get(),
+                                                  .database = database_.get(),
                                                   .region = options_.region,
                                                   .session_ttl_seconds = options_.session_ttl_seconds,
                                                   .queue = options_.queue,
@@ -328,6 +335,7 @@ class RunningService final : public Service {
   std::unique_ptr<WorkPool> work_;
   std::unique_ptr<Protection> protection_;
   std::unique_ptr<Cache> cache_;
+  std::unique_ptr<Database> database_;
   std::unique_ptr<FamilyRunner> families_;
   std::unique_ptr<HttpServer> admin_;
   std::unique_ptr<HttpServer> server_;
