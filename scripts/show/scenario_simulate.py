@@ -2,25 +2,25 @@
 (`kubectl scalableapp simulate`). Needs no cluster.
 
 What a run on a cluster has and this has not: pods that are killed, stopped dependencies, rollouts, degraded answers, and
-two cores that all pods share. A service that is down passes its jobs on late, and an evacuated region's load goes to the
-other; what was asked for ahead of it is not simulated.
+two cores that all pods share. A service that is down passes its jobs on late. An evacuated region's load goes to the other
+when what is asked for ahead of it, a floor from then on, is warm.
 """
 import copy
 import csv
 import dataclasses
 import json
+import math
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenario_manifest import scalable_app, simulated_cron
+from scenario_manifest import cron_of, scalable_app, simulated_cron
 from scenario_outcome import counts_of, total_figures
 from scenario_profile import days_of, trace_csv
 
-NOT_SIMULATED = {"kill": "pods killed", "stop": "a dependency stopped", "rollout": "a rollout",
-                 "evacuate": "what is asked for ahead of an evacuation"}
+NOT_SIMULATED = {"kill": "pods killed", "stop": "a dependency stopped", "rollout": "a rollout"}
 
 
 @dataclass
@@ -79,7 +79,8 @@ def reaching(scenario, key, rates):
         if fault.kind == "down" and fault.what["app"] == key:
             out = held_back(out, fault.at, fault.what["for"])
         if fault.kind == "evacuate":
-            namespace, moved = scenario.app(key).namespace, int(fault.at)
+            # Decided, created, warm.
+            namespace, moved = scenario.app(key).namespace, int(fault.at + scenario.models[key].startup_seconds) + 3
             factor = {fault.what["region"]: 0.0, fault.what["to"]: 2.0}.get(namespace, 1.0)
             out[moved:] = [rate * factor for rate in out[moved:]]
     return out
@@ -90,6 +91,19 @@ def rates_of(scenario, key, played, shares):
     rates = scenario.load(model.load).profile.by_second() if model.load else played[model.source].departures()
     share = shares.get(key, model.share)
     return reaching(scenario, key, [rate * share for rate in rates])
+
+
+def expected_floor(scenario, key, points):
+    """The schedule that stands for what is asked for ahead of an evacuation, of what there is without it; or none. A
+    schedule opens as long before its minute as a pod needs."""
+    for fault in scenario.faults:
+        if fault.kind == "evacuate" and scenario.app(key).namespace == fault.what["to"] and fault.what["expect"].endswith("%"):
+            minute = round(fault.at / 60)
+            need = math.ceil(points[int(fault.at)][3] * float(fault.what["expect"][:-1]) / 100)
+            need = min(need, scenario.app(key).spec["replicas"]["max"])
+            return [{"name": "expected", "cron": cron_of(minute // 60, minute % 60), "durationSeconds": 120,
+                     "replicas": {"min": need}}]
+    return []
 
 
 def figures_of(scenario, key, report, points):
@@ -105,8 +119,12 @@ def simulate_apps(scenario, plugin, shares=None):
     for key, model in scenario.models.items():
         app = scenario.app(key)
         trace = trace_csv(rates_of(scenario, key, played, shares or {}))
-        report, points = run_plugin(plugin, scalable_app(app, cron), trace,
-                                    flags_of(model, app.spec.get("replicas", {}).get("min")))
+        manifest, flags = scalable_app(app, cron), flags_of(model, app.spec.get("replicas", {}).get("min"))
+        report, points = run_plugin(plugin, manifest, trace, flags)
+        floor = expected_floor(scenario, key, points)
+        if floor:
+            manifest["spec"].setdefault("schedules", []).extend(floor)
+            report, points = run_plugin(plugin, manifest, trace, flags)
         played[key] = Played(figures_of(scenario, key, report, points), points)
     return played
 
