@@ -1,4 +1,4 @@
-"""The objects of a scenario's app: its ScalableApp, with the pod template that all of them share, and its Service. Pure.
+"""The ScalableApps of a scenario, with the pod template that all of them share, and the values of its releases. Pure.
 
 `$(peak)` as the cron of a schedule is the minute of the scenario's peak: of the run, or of a simulated one.
 """
@@ -48,12 +48,10 @@ def scalable_app(app, cron, image="scalableapp/workload:dev", database_args=()):
                      "containers": [container(app, image, database_args)]}}}}
 
 
-def service(app):
-    """Only warm pods get traffic, since the readiness gate decides."""
-    return {"apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": app.name, "namespace": app.namespace, "labels": {"app.kubernetes.io/name": app.name}},
-            "spec": {"selector": {"scalableapp.io/name": app.name},
-                     "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}}
+def chart_values(scenario, namespace):
+    """Of charts/workload in a namespace: the scenario's, and a Service for each of its services there."""
+    services = [app.name for app in scenario.apps if app.is_service and app.namespace == namespace]
+    return {"services": services, **scenario.values[namespace]}
 
 
 def cron_of(hour, minute):
