@@ -3,7 +3,7 @@
     scenario.py list                     their names and titles
     scenario.py check NAME...            reads them, and says what is wrong
     scenario.py manifest NAME            its ScalableApps, for kubectl apply -f -
-    scenario.py values NAME NAMESPACE    what charts/workload is installed with there; without NAMESPACE: where
+    scenario.py values NAME NAMESPACE    what charts/workload is installed with there; without NAMESPACE: where, in order
     scenario.py simulate NAME... --plugin PATH [--out DIR] [--without-days]
     scenario.py play NAME --plugin PATH --kubectl PATH --image IMAGE [--out demo-out] [--keep]
 
@@ -181,7 +181,7 @@ def main():
         elif options.verb == "values":
             scenario = read_named(options.names[0])
             print(json.dumps(chart_values(scenario, options.names[1])) if options.names[1:] else
-                  "\n".join(scenario.namespaces))
+                  "\n".join(reversed(scenario.namespaces)))
         else:
             if options.verb == "play":
                 options.out = options.out or "demo-out"

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 . scripts/lib/common.sh
 set +e
 need_python_yaml
-python3 tests/static/scenarios_test.py || failed=1
+for test in scenarios scenarios_run; do python3 "tests/static/${test}_test.py" || failed=1; done
 
 refused() { # NAME EXIT-CODE TEXT COMMAND...
   local name=$1 code=$2 text=$3 output rc=0
