@@ -21,7 +21,7 @@ from show import Show, instant, leaving
 
 SAMPLE_SECONDS = 0.5
 LABEL = "scalableapp.io/scenario"
-PREPARE_SECONDS = 50    # Until the apps are ready, of those that must begin on a minute.
+PREPARE_SECONDS = 40    # Until the apps are ready, of those that must begin on a minute.
 READY_SECONDS = 150
 QUEUES_EMPTY_SECONDS = 45
 OF_APP = ("desired", "ready", "warming", "leaving", "degrade")
