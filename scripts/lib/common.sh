@@ -148,6 +148,13 @@ need_python() {
   python3 -c "$modules" || fail "python3 lacks a module of its standard library" "install the whole of Python 3"
 }
 
+# For scenarios, which are YAML.
+need_python_yaml() {
+  need_python
+  if ! python3 -c 'import yaml' 2>/dev/null; then need_packages python3-yaml; fi
+  python3 -c 'import yaml' || fail "python3 has no module yaml" "install it (on Debian: the package python3-yaml)"
+}
+
 update_package_lists_once() {
   local stamp=$cache/apt-updated
   if [ -n "$(find "$stamp" -mmin -60 2>/dev/null)" ] && ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; then return 0; fi

@@ -54,14 +54,17 @@ release() {
 # app_manifest NAME: examples/NAME.yaml with the images that were built here.
 app_manifest() { sed "s#image: scalableapp/workload:dev#image: $workload_image:$workload_tag#" "$root/examples/$1.yaml"; }
 
-stack_up() {
+# Everything but the workload: the programs [and further targets], the cluster, Prometheus, the operator.
+# stack_base NAME [TARGET...]
+stack_base() {
   local name=$1
+  shift
   # first, since without it the rest is for nothing
   ensure_docker
   ensure_kubectl
   ensure_helm
   ensure_kind
-  build_project release scalableapp-operator demo-workload
+  build_project release scalableapp-operator demo-workload "$@"
   cluster_up "$name"
   KUBECONFIG=$(cluster_kubeconfig "$name")
   export KUBECONFIG
@@ -73,16 +76,58 @@ stack_up() {
     "$prometheus_image" "$redis_image"
   step "charts"
   # tags as strings: one may happen to be all digits
-  release prometheus monitoring monitoring \
+  release prometheus monitoring monitoring "${prometheus_values[@]}" \
     --set-string "image.repository=${prometheus_image%:*},image.tag=${prometheus_image##*:}"
   release scalableapp-operator operator scalableapp-system --set-string "image.tag=$operator_tag"
-  release demo workload demo --set-string "image.tag=$workload_tag" \
-    --set-string "redis.image.repository=${redis_image%:*},redis.image.tag=${redis_image##*:}"
+}
+prometheus_values=()
+
+# release_workload NAMESPACE [helm flags...]
+release_workload() {
+  local namespace=$1
+  shift
+  release demo workload "$namespace" --set-string "image.tag=$workload_tag" \
+    --set-string "redis.image.repository=${redis_image%:*},redis.image.tag=${redis_image##*:}" "$@"
+}
+
+stack_up() {
+  stack_base "$1"
+  release_workload demo
   step "ScalableApps web and worker"
   { app_manifest web; echo ---; app_manifest worker; } | kubectl -n demo apply -f - >&2
   wait_for_app web
   wait_for_app worker
 }
+
+# What a scenario stands on, in each of its namespaces, beside the base; its apps are applied when it is played.
+# scenario_up CLUSTER SCENARIO
+scenario_up() {
+  local values namespace images=() more
+  # It writes days of history, and asks for them.
+  prometheus_values=(--set-string "remoteWriteWindow=30d,retention=30d")
+  stack_base "$1" kubectl-scalableapp
+  values=$(mktemp -d)
+  for namespace in $(scenario_py values "$2"); do
+    scenario_py values "$2" "$namespace" >"$values/$namespace.json"
+    more=()
+    if grep -qE '"(edge|globalEdge)": {"enabled": true' "$values/$namespace.json"; then
+      ensure_nginx_image
+      images+=("$nginx_image")
+      more+=(--set-string "edge.image.repository=${nginx_image%:*},edge.image.tag=${nginx_image##*:}"
+        --set-string "globalEdge.image.repository=${nginx_image%:*},globalEdge.image.tag=${nginx_image##*:}")
+    fi
+    if grep -q '"postgres": {"enabled": true' "$values/$namespace.json"; then
+      ensure_postgres_image
+      images+=("$postgres_image")
+      more+=(--set-string "postgres.image.repository=${postgres_image%:*},postgres.image.tag=${postgres_image##*:}")
+    fi
+    if [ ${#images[@]} != 0 ]; then cluster_load "$1" "${images[@]}"; fi
+    release_workload "$namespace" -f "$values/$namespace.json" "${more[@]}"
+  done
+  rm -rf "$values"
+}
+
+scenario_py() { python3 -B "$root/scripts/show/scenario.py" "$@"; }
 
 wait_for_app() {
   local name=$1

@@ -76,20 +76,23 @@ class Show:
     # --- driving ------------------------------------------------------------------------------------
     def load(self, profile):
         """Starts a load profile in the generator pod, replacing the one before it; returns the moment before it did."""
+        return self.start_load(f"the profile {profile!r}", {
+            "profile": profile, "mix": "/work=85,/=5,/session=5,/jobs:POST=5", "arrivals": "poisson", "seed": 7})
+
+    def start_load(self, what, body):
         deadline = time.time() + 60
         while True:
             self.load_pod = self.load_pod or self.api.load_pod()
             at = self.now()
             try:
-                self.api.post(self.api.load_path(self.load_pod, "/start"), {
-                    "profile": profile, "mix": "/work=85,/=5,/session=5,/jobs:POST=5", "arrivals": "poisson", "seed": 7})
+                self.api.post(self.api.load_path(self.load_pod, "/start"), body)
                 return at
             except RuntimeError as error:
-                raise RuntimeError(f"the load generator refuses the profile {profile!r}: {error}") from error
+                raise RuntimeError(f"the load generator refuses {what}: {error}") from error
             except NO_ANSWER as error:
                 self.load_pod = None
                 if time.time() > deadline:
-                    raise RuntimeError(f"the load generator did not take the profile {profile!r}: {error}; "
+                    raise RuntimeError(f"the load generator did not take {what}: {error}; "
                                        f"look at: kubectl -n {self.options.namespace} logs deploy/load") from error
                 time.sleep(1)
 
