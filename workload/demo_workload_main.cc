@@ -16,6 +16,7 @@
 #include "workload/common/stop.h"
 #include "workload/database/schema.h"
 #include "workload/jobs/audit.h"
+#include "workload/edge/exporter.h"
 #include "workload/load/load.h"
 #include "workload/region/replicator.h"
 #include "workload/service/service.h"
@@ -33,6 +34,8 @@ Commands:
   load        Offer load to an HTTP server in an open loop and report what came of it
   audit       Say, job by job, whether a chain of queues has lost or doubled one
   replicator  Bring other regions' changes into this one
+  edge-exporter
+              Count what nginx tells of its requests
   evacuate    Tell a region to take no traffic
   migrate     Put the tables onto the database's primaries, and rows to begin with
 
@@ -133,6 +136,11 @@ int main_of(const std::vector<std::string>& arguments) {
     return run(command, "Brings other regions' changes into this one; none is missed, none counts twice.",
                replicator_flags(options), rest,
                [&](const std::stop_token& stop) { return run_replicator(options, stop); });
+  }
+  if (command == "edge-exporter") {
+    EdgeExporterOptions options;
+    return run(command, "Counts what nginx, in the same pod, tells of each request.", edge_exporter_flags(options),
+               rest, [&](const std::stop_token& stop) { return run_edge_exporter(options, stop); });
   }
   if (command == "evacuate") {
     EvacuationOptions options;
