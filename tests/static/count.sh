@@ -9,14 +9,14 @@ trap 'rm -rf "$scratch"' EXIT
 
 cat >"$scratch/gtest" <<'TEXT'
 echo '[       OK ] Sampler.AsksInTurn (3 ms)'
-echo 'workload/common/job_queue_test.cc:19: Skipped'
+echo 'workload/jobs/redis_streams_test.cc:19: Skipped'
 echo 'no redis-server on PATH'
 echo
-echo '[  SKIPPED ] JobQueueTest.IsEmptyAtFirst (0 ms)'
-echo '[  SKIPPED ] JobQueueTest.KeepsTheOrder (0 ms)'
+echo '[  SKIPPED ] RedisStreamsTest.IsEmptyAtFirst (0 ms)'
+echo '[  SKIPPED ] RedisStreamsTest.KeepsTheOrder (0 ms)'
 echo '[  FAILED  ] Sampler.Stops (3 ms)'
 echo '[  SKIPPED ] 2 tests, listed below:'
-echo '[  SKIPPED ] JobQueueTest.IsEmptyAtFirst'
+echo '[  SKIPPED ] RedisStreamsTest.IsEmptyAtFirst'
 exit 1
 TEXT
 cat >"$scratch/checks" <<'TEXT'
@@ -39,7 +39,7 @@ says() { # NAME TEXT LINE: as a whole, but for the time in front
 
 output=$(counted "$scratch/gtest")
 says "skipped cases are counted in the last line" "$output" "1 passed, 1 failed, 2 skipped"
-says "their suite is named with the reason" "$output" "skipped: JobQueueTest, 2 cases: no redis-server on PATH"
+says "their suite is named with the reason" "$output" "skipped: RedisStreamsTest, 2 cases: no redis-server on PATH"
 output=$(counted "$scratch/checks")
 says "without a skip the last line says nothing of it" "$output" "2 passed, 0 failed"
 says "a script's checks are told" "$output" "       ok two"
