@@ -326,7 +326,7 @@ fetch_kafka() { # DIRECTORY
 </project>
 EOF
   rm -rf "$part"
-  (cd "$dir" && mvn -B -q dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$part")
+  (cd "$dir" && timeout 300 mvn -B -q dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$part")
   # Whole or not at all; another run may have been first.
   mv -T "$part" "$1" || [ -d "$1" ]
 }

@@ -91,6 +91,8 @@ class RolloutRun(Show):
         self.marks, self.problems, self.facts = [], [], {}
         self.clean_ups = []
         self.decisions.clear()
+        # The generator counts by whole seconds: the one in which the last scenario's requests ended is not of this one.
+        time.sleep(1 - time.time() % 1)
         self.started = time.time()
 
     # --- steering -----------------------------------------------------------------------------------
