@@ -91,7 +91,9 @@ class ScenarioRun(Show):
         self.kubectl(HOME, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
     def remove_apps(self, selector):
-        self.kubectl(HOME, "delete", "scalableapp", "--all-namespaces", "-l", selector, "--ignore-not-found", "--wait=true")
+        # kubectl deletes across namespaces only without a namespace of its own.
+        self.command([self.options.kubectl, "delete", "scalableapp", "--all-namespaces", "-l", selector,
+                      "--ignore-not-found", "--wait=true"])
 
     def forget_history(self):
         """That of an earlier run was of another hour; Prometheus keeps nothing beyond its pod."""

@@ -20,11 +20,11 @@ std::optional<ConcurrencyLimit::Place> ConcurrencyLimit::try_acquire(Priority pr
   return place;
 }
 
-int ConcurrencyLimit::release(const Place& place, Outcome outcome, Instant now) {
+int ConcurrencyLimit::release(const Place& place, Ending outcome, Instant now) {
   const std::lock_guard lock(mutex_);
   --in_flight_;
-  if (outcome == Outcome::kServed) gradient_.served(place.began, place.uncrowded, now);
-  if (outcome == Outcome::kDropped) gradient_.dropped();
+  if (outcome == Ending::kServed) gradient_.served(place.began, place.uncrowded, now);
+  if (outcome == Ending::kDropped) gradient_.dropped();
   return gradient_.limit();
 }
 

@@ -11,7 +11,7 @@
 namespace scalableapp::workload {
 
 // What a request's end says of the load: only a request that was served as it should be has a latency worth a look.
-enum class Outcome { kServed, kFailed, kDropped };  // kDropped: given up for lack of capacity, behind the limit.
+enum class Ending { kServed, kFailed, kDropped };  // kDropped: given up for lack of capacity, behind the limit.
 
 // Requests of that priority are admitted while fewer than so many are in the service. Optional work stops at three
 // quarters of the limit, so it is the first to go; critical work may go to twice the limit: it is refused only where it
@@ -29,7 +29,7 @@ class ConcurrencyLimit {
   };
   // None: refuse the request. Each place must be given back by one release(), which returns the limit then.
   std::optional<Place> try_acquire(Priority priority, Instant now);
-  int release(const Place& place, Outcome outcome, Instant now);
+  int release(const Place& place, Ending outcome, Instant now);
 
   int limit() const;
   int in_flight() const;

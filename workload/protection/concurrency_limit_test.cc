@@ -128,21 +128,21 @@ TEST(ConcurrencyLimit, OptionalWorkIsRefusedFirstAndCriticalWorkLast) {
 }
 
 // A thousand requests one after the other, each with that outcome, of that latency.
-int limit_after(Outcome outcome, milliseconds latency) {
+int limit_after(Ending outcome, milliseconds latency) {
   ConcurrencyLimit limit({});
   Instant now = kStart;
   for (int count = 0; count < 1000; ++count) {
     const auto place = limit.try_acquire(Priority::kNormal, now);
     now += latency;
-    limit.release(place.value(), count % 2 == 0 ? outcome : Outcome::kServed, now);
+    limit.release(place.value(), count % 2 == 0 ? outcome : Ending::kServed, now);
   }
   return limit.limit();
 }
 
 TEST(ConcurrencyLimit, RequestsGivenUpBehindItShrinkItAndFailedOnesSayNothing) {
-  EXPECT_LT(limit_after(Outcome::kDropped, milliseconds(10)), 6);
-  EXPECT_EQ(limit_after(Outcome::kFailed, milliseconds(10)), 20);
-  EXPECT_EQ(limit_after(Outcome::kServed, milliseconds(10)), 20);
+  EXPECT_LT(limit_after(Ending::kDropped, milliseconds(10)), 6);
+  EXPECT_EQ(limit_after(Ending::kFailed, milliseconds(10)), 20);
+  EXPECT_EQ(limit_after(Ending::kServed, milliseconds(10)), 20);
 }
 
 TEST(GradientLimit, LearnsTheUnloadedLatencyAsTheMedianOfSixteenUncrowdedRequests) {

@@ -53,9 +53,9 @@ std::optional<Protection::Place> Protection::admit(Priority priority, Instant no
   return std::nullopt;
 }
 
-Protection::Place::~Place() { done(Outcome::kFailed, instant_now()); }
+Protection::Place::~Place() { done(Ending::kFailed, instant_now()); }
 
-void Protection::Place::done(Outcome outcome, Instant now) {
+void Protection::Place::done(Ending outcome, Instant now) {
   Protection* const owner = std::exchange(owner_, nullptr);
   if (owner == nullptr || !owner->parts_->options.adaptive_limit) return;
   owner->parts_->metrics.limit_is(owner->parts_->limit.release(place_, outcome, now));
@@ -97,7 +97,7 @@ Dependency& Protection::dependency(const std::string& name) {
   return *found;
 }
 
-Outcome outcome_of(int status) { return status < 400 ? Outcome::kServed : Outcome::kFailed; }
+Ending ending_of(int status) { return status < 400 ? Ending::kServed : Ending::kFailed; }
 
 HttpResponse overloaded() {
   auto response = error_response(503, "overloaded");

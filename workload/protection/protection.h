@@ -6,7 +6,7 @@
 //                                auto rate = protection.check_rate(request, redis);
 //                                if (!rate.allowed) -> too_many_requests(), with rate.headers as on every answer
 //                                call.degrade_level = protection.degrade_level(now)
-//   with the answer:             place->done(outcome_of(status), now)
+//   with the answer:             place->done(ending_of(status), now)
 //
 // Must outlive the places it gives. Thread-safe.
 #pragma once
@@ -45,7 +45,7 @@ class Protection {
     Place(Place&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), place_(other.place_) {}
     Place& operator=(Place&&) = delete;
     ~Place();
-    void done(Outcome outcome, Instant now);
+    void done(Ending outcome, Instant now);
     Instant began() const { return place_.began; }
 
    private:
@@ -78,7 +78,7 @@ class Protection {
 };
 
 // Below 400: served. The rest was cut short and says nothing of the latency. kDropped is for who has no thread to give.
-Outcome outcome_of(int status);
+Ending ending_of(int status);
 // 503 with Retry-After: 1.
 HttpResponse overloaded();
 // 429; Retry-After is one of the headers of check_rate.

@@ -29,8 +29,8 @@ TEST_F(ProtectionTest, APlaceIsGivenBackHoweverItsRequestEnds) {
   auto place = protection.admit(Priority::kNormal, kStart);
   ASSERT_TRUE(place);
   EXPECT_FALSE(protection.admit(Priority::kNormal, kStart));
-  place->done(Outcome::kServed, kStart);
-  place->done(Outcome::kServed, kStart);  // Once is what counts.
+  place->done(Ending::kServed, kStart);
+  place->done(Ending::kServed, kStart);  // Once is what counts.
   {
     auto second = protection.admit(Priority::kNormal, kStart);
     ASSERT_TRUE(second);

@@ -46,7 +46,7 @@ SimulatedOutcome QueueSimulation::play(const SimulatedLoad& load) {
   const auto chance = [&random] { return std::uniform_real_distribution(0.0, 1.0)(random); };
   const auto waiting = [&](double mean) { return to_duration(-std::log(1 - chance()) * mean); };
   const Instant end = now_ + to_duration(load.seconds);
-  const auto give_back = [&](const Request& request, Outcome how) {
+  const auto give_back = [&](const Request& request, Ending how) {
     if (request.place) service_.limit->release(*request.place, how, now_);
   };
   const auto start_next = [&] {
@@ -54,7 +54,7 @@ SimulatedOutcome QueueSimulation::play(const SimulatedLoad& load) {
       Request next = queue.front();
       queue.pop_front();
       if (service_.max_wait > Instant::duration{} && now_ - next.arrived > service_.max_wait) {
-        give_back(next, Outcome::kDropped);
+        give_back(next, Ending::kDropped);
         continue;
       }
       next.finishes = now_ + to_duration(next.cost);
@@ -80,14 +80,14 @@ SimulatedOutcome QueueSimulation::play(const SimulatedLoad& load) {
         if (!request.place) continue;
       }
       if (queue.size() >= service_.max_queue) {
-        give_back(request, Outcome::kDropped);
+        give_back(request, Ending::kDropped);
         continue;
       }
       queue.push_back(request);
     } else {
       const Request done = working.top();
       working.pop();
-      give_back(done, Outcome::kServed);
+      give_back(done, Ending::kServed);
       const double latency = to_seconds(now_ - done.arrived);
       outcome.latencies.push_back(latency);
       if (latency <= service_.client_patience) ++outcome.good[static_cast<std::size_t>(done.priority)];

@@ -79,11 +79,11 @@ void FamilyRunner::answer(HttpRequest request, std::function<void(Outcome)> fini
   const auto task = std::make_shared<Task>(Task{std::move(request), std::move(match), std::move(*place)});
   const bool is_taken = pool_.try_submit([this, task, finish](std::size_t thread) {
     auto response = run(*task, *connections_[thread]);
-    task->place.done(outcome_of(response.status), instant_now());
+    task->place.done(ending_of(response.status), instant_now());
     finish({task->match.path, std::move(response)});
   });
   if (is_taken) return;
-  task->place.done(workload::Outcome::kDropped, instant_now());
+  task->place.done(Ending::kDropped, instant_now());
   finish({task->match.path, shed(task->match.path)});
 }
 

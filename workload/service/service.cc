@@ -193,7 +193,7 @@ class RunningService final : public Service {
   }
 
   void finish(const ExchangePtr& exchange, HttpResponse response) {
-    if (exchange->place) exchange->place->done(outcome_of(response.status), instant_now());
+    if (exchange->place) exchange->place->done(ending_of(response.status), instant_now());
     const auto& method = exchange->method;  // One of few, as it is a label.
     metrics_.answered(exchange->route, is_usual(method) ? method : "other",
                       response.status, to_seconds(instant_now() - exchange->began));
